@@ -1,0 +1,85 @@
+package client
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+)
+
+// MaxBatch is how many messages one batch may hold.
+const MaxBatch = 10
+
+// EntryResult is what became of one entry of a batch.
+type EntryResult struct {
+	MessageID string // the sent message's id; empty for deletes
+	Err       error  // an *Error when this entry was refused
+}
+
+// entry is the JSON of one entry of a batch.
+type entry struct {
+	ID                string               `json:"Id"`
+	MessageBody       string               `json:"MessageBody,omitzero"`
+	MessageAttributes map[string]Attribute `json:"MessageAttributes,omitempty"`
+	DelaySeconds      int64                `json:"DelaySeconds,omitzero"`
+	ReceiptHandle     string               `json:"ReceiptHandle,omitzero"`
+}
+
+// SendBatch puts up to MaxBatch messages into a queue, in their order. The results stand in the order of the messages; an
+// error means that the whole batch was refused or that its outcome is unknown.
+func (c *Client) SendBatch(ctx context.Context, queue string, messages []Message) ([]EntryResult, error) {
+	entries := make([]entry, len(messages))
+	for i, m := range messages {
+		entries[i] = entry{ID: strconv.Itoa(i), MessageBody: m.Body, MessageAttributes: m.Attributes, DelaySeconds: seconds(m.Delay)}
+	}
+	return c.batch(ctx, queue, "SendMessageBatch", entries)
+}
+
+// DeleteBatch removes up to MaxBatch received messages. The results stand in the order of the handles.
+func (c *Client) DeleteBatch(ctx context.Context, queue string, receiptHandles []string) ([]EntryResult, error) {
+	entries := make([]entry, len(receiptHandles))
+	for i, h := range receiptHandles {
+		entries[i] = entry{ID: strconv.Itoa(i), ReceiptHandle: h}
+	}
+	return c.batch(ctx, queue, "DeleteMessageBatch", entries)
+}
+
+// batchAnswer is the JSON of the server's answer to a batch.
+type batchAnswer struct {
+	Successful []struct {
+		ID        string `json:"Id"`
+		MessageID string `json:"MessageId"`
+	} `json:"Successful"`
+	Failed []struct {
+		ID      string `json:"Id"`
+		Code    string `json:"Code"`
+		Message string `json:"Message"`
+	} `json:"Failed"`
+}
+
+func (c *Client) batch(ctx context.Context, queue, action string, entries []entry) ([]EntryResult, error) {
+	var answer batchAnswer
+	in := message{Action: action, Entries: entries}
+	if err := c.do(ctx, call{method: http.MethodPost, path: messagePath(queue), in: in, out: &answer}); err != nil {
+		return nil, err
+	}
+	return answer.results(len(entries)), nil
+}
+
+// results puts the answers into the order of the entries. An entry that the server does not mention is unknown.
+func (a *batchAnswer) results(n int) []EntryResult {
+	results := make([]EntryResult, n)
+	for i := range results {
+		results[i].Err = &Error{Code: "bad_answer", Detail: "the answer does not mention this entry", Outcome: Unknown}
+	}
+	for _, s := range a.Successful {
+		if i, err := strconv.Atoi(s.ID); err == nil && i >= 0 && i < n {
+			results[i] = EntryResult{MessageID: s.MessageID}
+		}
+	}
+	for _, f := range a.Failed {
+		if i, err := strconv.Atoi(f.ID); err == nil && i >= 0 && i < n {
+			results[i] = EntryResult{Err: &Error{Status: http.StatusOK, Code: f.Code, Detail: f.Message, Outcome: NotApplied}}
+		}
+	}
+	return results
+}

@@ -1,0 +1,66 @@
+package client
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+)
+
+// Outcome says what is known about the effect of a request that failed.
+type Outcome string
+
+const (
+	// NotApplied means that the request had no effect and will have none.
+	NotApplied Outcome = "not_applied"
+	// Unknown means that the request may have taken effect, or still may.
+	Unknown Outcome = "unknown"
+)
+
+// Error is a request that did not succeed.
+type Error struct {
+	Status     int           // the HTTP status; 0 when no answer came
+	Code       string        // the server's word for the reason, such as "queue_full"; empty when no answer came
+	Detail     string        // one sentence for people
+	Outcome    Outcome       // whether the request may have had an effect
+	RetryAfter time.Duration // how long the server asks to wait; 0 when it did not say
+	RequestID  string        // what the server's log calls this request
+	Err        error         // the network's error when no answer came
+}
+
+// Error says what happened, with the server's status and code where there are any.
+func (e *Error) Error() string {
+	if e.Status == 0 {
+		return fmt.Sprintf("%s (outcome %s)", e.Detail, e.Outcome)
+	}
+	return fmt.Sprintf("%d %s: %s", e.Status, e.Code, e.Detail)
+}
+
+// Unwrap returns the network's error, so that errors.Is finds context.Canceled and the like.
+func (e *Error) Unwrap() error { return e.Err }
+
+// refusal makes the Error of an answer that is no success. An answer without an outcome had no effect unless the server
+// itself failed (5xx): then nobody knows.
+func refusal(status int, header http.Header, b *errorBody) *Error {
+	e := &Error{Status: status, Code: b.Code, Detail: b.Detail, Outcome: Outcome(b.Outcome), RequestID: b.RequestID}
+	if e.Outcome != NotApplied && e.Outcome != Unknown {
+		e.Outcome = NotApplied
+		if status >= http.StatusInternalServerError {
+			e.Outcome = Unknown
+		}
+	}
+	if e.Detail == "" {
+		e.Detail = http.StatusText(status)
+	}
+	if seconds, err := time.ParseDuration(header.Get("Retry-After") + "s"); err == nil {
+		e.RetryAfter = seconds
+	}
+	return e
+}
+
+// errorBody is the JSON of a refused request.
+type errorBody struct {
+	Detail    string `json:"detail"`
+	Code      string `json:"code"`
+	RequestID string `json:"request_id"`
+	Outcome   string `json:"outcome"`
+}

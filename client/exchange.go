@@ -1,0 +1,139 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/go-json-experiment/json"
+)
+
+// maxAnswerBytes bounds what is read of one answer. A receive carries at most 4 MiB of bodies, which JSON escapes may grow.
+const maxAnswerBytes = 32 << 20
+
+// call is one request, before it is known which node gets it.
+type call struct {
+	method, path string
+	in           any           // encoded as JSON when not nil
+	out          any           // decoded from JSON when not nil
+	wait         time.Duration // how much longer than usual the answer may take
+	repeatable   bool          // a second effect is harmless
+	anonymous    bool          // carries no token
+}
+
+// do carries out a call: on the node that answered last, and on the next ones while that cannot repeat an effect.
+func (c *Client) do(ctx context.Context, r call) error {
+	var body []byte
+	if r.in != nil {
+		var err error
+		if body, err = json.Marshal(r.in); err != nil {
+			return fmt.Errorf("request: %w", err)
+		}
+	}
+	if r.anonymous {
+		return c.tryNodes(ctx, &r, body, "")
+	}
+	token, err := c.Token(ctx)
+	if err != nil {
+		return err
+	}
+	err = c.tryNodes(ctx, &r, body, token)
+	var refused *Error
+	if !errors.As(err, &refused) || refused.Status != http.StatusUnauthorized || !c.sessions.canLogIn() {
+		return err
+	}
+	if token, err = c.Renew(ctx, token); err != nil {
+		return err
+	}
+	return c.tryNodes(ctx, &r, body, token)
+}
+
+// tryNodes makes one round over the nodes, beginning with the one that answered last.
+func (c *Client) tryNodes(ctx context.Context, r *call, body []byte, token string) error {
+	first := c.current.Load()
+	var err error
+	for i := range c.bases {
+		node := (int(first) + i) % len(c.bases)
+		if err = c.attempt(ctx, r, c.bases[node], body, token); !mayGoElsewhere(ctx, r, err) {
+			if i > 0 {
+				c.current.Store(uint32(node))
+			}
+			return err
+		}
+	}
+	return err
+}
+
+// mayGoElsewhere says whether another node should be asked: the present one cannot help, and asking again has no second
+// effect.
+func mayGoElsewhere(ctx context.Context, r *call, err error) bool {
+	var e *Error
+	if !errors.As(err, &e) || ctx.Err() != nil {
+		return false
+	}
+	if e.Status != 0 && e.Status != http.StatusServiceUnavailable {
+		return false
+	}
+	return r.repeatable || e.Outcome == NotApplied
+}
+
+// attempt sends the request to one node and reads the answer. net/http sends a POST or a DELETE a second time by itself only
+// when the first one never reached the connection.
+func (c *Client) attempt(ctx context.Context, r *call, base string, body []byte, token string) error {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout+r.wait)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, r.method, base+r.path, bytes.NewReader(body))
+	if err != nil {
+		return fmt.Errorf("request: %w", err)
+	}
+	if body != nil {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	if token != "" {
+		request.Header.Set("Authorization", "Bearer "+token)
+	}
+	response, err := c.http.Do(request)
+	if err != nil {
+		return networkError(err)
+	}
+	defer response.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(response.Body, maxAnswerBytes))
+	if err != nil {
+		return networkError(err)
+	}
+	return decode(response, answer, r.out)
+}
+
+// decode turns an answer into the caller's value or into an Error.
+func decode(response *http.Response, answer []byte, out any) error {
+	if response.StatusCode >= 300 {
+		var b errorBody
+		if err := json.Unmarshal(answer, &b); err != nil {
+			b = errorBody{Detail: "the answer is not FastQueue's: " + http.StatusText(response.StatusCode)}
+		}
+		return refusal(response.StatusCode, response.Header, &b)
+	}
+	if out == nil {
+		return nil
+	}
+	if err := json.Unmarshal(answer, out); err != nil {
+		return &Error{Status: response.StatusCode, Code: "bad_answer", Detail: "the answer is not FastQueue's: " + err.Error(), Outcome: Unknown, Err: err}
+	}
+	return nil
+}
+
+// networkError makes the Error of a request without an answer. Only a connection that was never made is sure to have
+// carried nothing.
+func networkError(err error) *Error {
+	outcome := Unknown
+	var op *net.OpError
+	if errors.As(err, &op) && op.Op == "dial" {
+		outcome = NotApplied
+	}
+	return &Error{Detail: err.Error(), Outcome: outcome, Err: err}
+}

@@ -1,0 +1,228 @@
+package cluster
+
+import (
+	"sync"
+	"time"
+
+	"github.com/hashicorp/raft"
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/fastqueue/fastqueue/fsm/fsmpb"
+)
+
+const (
+	maxEntryCommands = 512
+	maxEntryBytes    = 512 << 10 // raft's own suggestion (raft.SuggestedMaxDataSize)
+	maxInFlight      = 8         // entries between Apply and its result
+	maxQueuedBytes   = 64 << 20  // commands waiting for their turn
+	commandOverhead  = 256       // what a waiting command costs beside its bytes
+	enqueueLimit     = time.Second
+)
+
+// proposal is one encoded command on its way into the log. Done is called exactly once, on a goroutine that must not be
+// held up.
+type proposal struct {
+	data []byte
+	done func(*fsmpb.Result, *Error)
+}
+
+// coalescer turns the commands of many callers into few log entries: whenever there is room in flight, it takes whatever
+// is waiting, up to a limit, as one entry. There is no timer: under load the entries grow, without load nobody waits.
+// One goroutine (run) takes from the queue, so entries enter raft in the order in which commands came.
+type coalescer struct {
+	apply func(data []byte, timeout time.Duration) raft.ApplyFuture
+	stamp func() int64  // time for the entry
+	after func()        // called when an entry was applied
+	limit time.Duration // how long callers wait for an entry before they are told "unknown"
+	wake  chan struct{} // the queue is not empty any more; capacity 1
+	slots chan struct{} // one token for each entry in flight
+	stop  chan struct{} // closed by close
+	idle  *sync.Cond    // the queue and the entries in flight may have become empty; uses mu
+
+	mu       sync.Mutex
+	queue    []proposal
+	bytes    int
+	inFlight int
+	paused   bool // draining: refuse what comes
+	closed   bool
+	entries  uint64 // proposed so far
+	commands uint64 // in them
+}
+
+func newCoalescer(apply func([]byte, time.Duration) raft.ApplyFuture, stamp func() int64, after func(), limit time.Duration) *coalescer {
+	c := &coalescer{
+		apply: apply, stamp: stamp, after: after, limit: limit,
+		wake: make(chan struct{}, 1), slots: make(chan struct{}, maxInFlight), stop: make(chan struct{}),
+	}
+	c.idle = sync.NewCond(&c.mu)
+	go c.run()
+	return c
+}
+
+// submit queues a command. It never blocks.
+func (c *coalescer) submit(p proposal) {
+	if err := c.enqueue(p); err != nil {
+		p.done(nil, err)
+	}
+}
+
+func (c *coalescer) enqueue(p proposal) *Error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.paused || c.closed {
+		return errNotLeader("this node hands over its leadership")
+	}
+	if c.bytes+len(p.data)+commandOverhead > maxQueuedBytes {
+		return &Error{
+			Code:       CodeOverloaded,
+			Detail:     "The leader has as many commands waiting as it may; send less at once and try again.",
+			RetryAfter: time.Second,
+		}
+	}
+	c.bytes += len(p.data) + commandOverhead
+	c.queue = append(c.queue, p)
+	select {
+	case c.wake <- struct{}{}:
+	default: // run has not yet seen the last one
+	}
+	return nil
+}
+
+func (c *coalescer) run() {
+	for {
+		select {
+		case <-c.wake:
+		case <-c.stop:
+			return
+		}
+		for {
+			select {
+			case c.slots <- struct{}{}:
+			case <-c.stop:
+				return
+			}
+			batch := c.take()
+			if len(batch) == 0 {
+				<-c.slots
+				break
+			}
+			c.propose(batch)
+		}
+	}
+}
+
+// take removes the commands of the next entry from the queue: at least one, and no more than the limits allow.
+func (c *coalescer) take() []proposal {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n, size := 0, 0
+	for n < len(c.queue) && n < maxEntryCommands && (n == 0 || size+len(c.queue[n].data) <= maxEntryBytes) {
+		size += len(c.queue[n].data)
+		n++
+	}
+	batch := c.queue[:n:n]
+	c.queue = c.queue[n:]
+	if len(c.queue) == 0 {
+		c.queue = nil // the batch owns the memory now
+	}
+	c.bytes -= size + n*commandOverhead
+	if n > 0 {
+		c.inFlight++
+		c.entries++
+		c.commands += uint64(n)
+	}
+	return batch
+}
+
+// propose hands one entry to raft and waits for its result elsewhere.
+func (c *coalescer) propose(batch []proposal) {
+	future := c.apply(encodeEntry(c.stamp(), batch), enqueueLimit)
+	var once sync.Once
+	timer := time.AfterFunc(c.limit, func() {
+		once.Do(func() { answer(batch, nil, errUnknown("the entry was not committed in time")) })
+	})
+	go func() {
+		err := future.Error()
+		<-c.slots
+		timer.Stop()
+		if err != nil {
+			once.Do(func() { answer(batch, nil, translate(err)) })
+		} else {
+			results, _ := future.Response().([]*fsmpb.Result)
+			once.Do(func() { answer(batch, results, nil) })
+		}
+		c.finish()
+	}()
+}
+
+func answer(batch []proposal, results []*fsmpb.Result, err *Error) {
+	if err == nil && len(results) != len(batch) {
+		err = errUnknown("the entry has no result on this node")
+	}
+	for i, p := range batch {
+		if err != nil {
+			p.done(nil, err)
+		} else {
+			p.done(results[i], nil)
+		}
+	}
+}
+
+func (c *coalescer) finish() {
+	c.mu.Lock()
+	c.inFlight--
+	c.idle.Broadcast()
+	c.mu.Unlock()
+	c.after()
+}
+
+// pause refuses new commands and returns when all earlier ones have their results.
+func (c *coalescer) pause() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.paused = true
+	for !c.closed && (len(c.queue) > 0 || c.inFlight > 0) {
+		c.idle.Wait()
+	}
+}
+
+// resume takes commands again after pause.
+func (c *coalescer) resume() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.paused = false
+}
+
+// close refuses everything that is still queued. Entries in flight get their results from raft.
+func (c *coalescer) close() {
+	c.mu.Lock()
+	queue := c.queue
+	c.queue, c.closed = nil, true
+	close(c.stop)
+	c.idle.Broadcast()
+	c.mu.Unlock()
+	answer(queue, nil, errNotLeader("this node is stopping"))
+}
+
+// counts are the entries proposed so far and the commands in them.
+func (c *coalescer) counts() (entries, commands uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.entries, c.commands
+}
+
+// encodeEntry is the encoding of fsmpb.Entry, made in one piece from commands that are encoded already.
+func encodeEntry(nowMS int64, batch []proposal) []byte {
+	size := 16
+	for _, p := range batch {
+		size += len(p.data) + 8
+	}
+	b := make([]byte, 0, size)
+	b = protowire.AppendTag(b, 2, protowire.VarintType)
+	b = protowire.AppendVarint(b, uint64(nowMS))
+	for _, p := range batch {
+		b = protowire.AppendTag(b, 3, protowire.BytesType)
+		b = protowire.AppendBytes(b, p.data)
+	}
+	return b
+}

@@ -1,0 +1,119 @@
+package cluster
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// directoryFormat is the number of the layout of a data directory. Another number is refused, and nothing is deleted.
+const directoryFormat = 1
+
+// directory is what node.json in the data directory says: who this node is. It is written once, when the node has become
+// a member; everything else that changes is in the log or in the state.
+//
+//	node.json       this record
+//	tls/            key and certificates of the cluster port
+//	log/            raft's log and votes
+//	state/          the state machine
+//	founding        the first command, until it is applied; only on the founder
+//	join-token, admin-password   secrets made at the first start, mode 0600
+type directory struct {
+	Format      int    `json:"format"`
+	ID          string `json:"id"` // raft server id: name and incarnation
+	Name        string `json:"name"`
+	Incarnation string `json:"incarnation"`
+	ClusterID   string `json:"cluster_id"`
+	LogStore    string `json:"log_store"`
+}
+
+const (
+	directoryFile = "node.json"
+	foundingFile  = "founding"
+	tlsDir        = "tls"
+)
+
+// newDirectory makes an identity that no node had before: a node that lost its directory has forgotten its votes and
+// must not vote under its old id.
+func newDirectory(name, logStore string) directory {
+	var b [5]byte
+	rand.Read(b[:])
+	incarnation := hex.EncodeToString(b[:])
+	return directory{
+		Format: directoryFormat, ID: name + "-" + incarnation, Name: name, Incarnation: incarnation, LogStore: logStore,
+	}
+}
+
+// readDirectory reads node.json. It is absent, and ok false, until the node has become a member.
+func readDirectory(dir string) (d directory, ok bool, err error) {
+	path := filepath.Join(dir, directoryFile)
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return d, false, nil
+	}
+	if err != nil {
+		return d, false, fmt.Errorf("read data directory: %w", err)
+	}
+	if err := json.Unmarshal(b, &d); err != nil {
+		return d, false, fmt.Errorf("%s is damaged (%w): restore it from a copy, or move the directory away and join again", path, err)
+	}
+	if d.Format != directoryFormat {
+		return d, false, fmt.Errorf("%s has format %d and this version reads format %d: run the version that wrote it", path, d.Format, directoryFormat)
+	}
+	return d, true, nil
+}
+
+func (d directory) write(dir string) error {
+	b, err := json.MarshalIndent(d, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encode data directory: %w", err)
+	}
+	return WriteFile(filepath.Join(dir, directoryFile), append(b, '\n'))
+}
+
+// WriteFile writes a file of mode 0600 that is either whole or absent after a crash.
+func WriteFile(path string, data []byte) error {
+	temp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	_, err = temp.Write(data)
+	err = errors.Join(err, temp.Sync(), temp.Close())
+	if err == nil {
+		err = os.Rename(temp.Name(), path)
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, errors.Join(err, os.Remove(temp.Name())))
+	}
+	return syncDirectory(filepath.Dir(path))
+}
+
+func syncDirectory(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return fmt.Errorf("sync directory: %w", err)
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// removeFile removes a file for good.
+func removeFile(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove file: %w", err)
+	}
+	return syncDirectory(filepath.Dir(path))
+}
+
+// closeAfter closes in order and joins the errors to an earlier one.
+func closeAfter(err error, closers ...io.Closer) error {
+	for _, c := range closers {
+		err = errors.Join(err, c.Close())
+	}
+	return err
+}

@@ -1,0 +1,60 @@
+package cluster
+
+import (
+	"errors"
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/fastqueue/fastqueue/cluster/clusterpb"
+)
+
+// Codes of errors with which the cluster could not decide a request.
+const (
+	CodeNoLeader     = "no_leader"
+	CodeOverloaded   = "overloaded"
+	CodeTimeout      = "timeout"
+	CodeShuttingDown = "shutting_down"
+	codeNotLeader    = "not_leader" // between members only: ask the leader
+)
+
+// Error says that the cluster could not decide a request. Unknown tells whether it may have taken effect all the same.
+type Error struct {
+	Code       string // no_leader, overloaded, timeout, shutting_down
+	Detail     string // for the person who reads the answer: what happened and what to do
+	Unknown    bool   // the request may have been applied, or may yet be; false: it was not and will not be
+	RetryAfter time.Duration
+}
+
+// Error implements error.
+func (e *Error) Error() string { return e.Code + ": " + e.Detail }
+
+func errNotLeader(why string) *Error { return &Error{Code: codeNotLeader, Detail: why} }
+
+func errUnknown(why string) *Error {
+	return &Error{
+		Code:       CodeTimeout,
+		Detail:     "It is not known whether the request took effect: " + why + ". Look before you repeat it.",
+		Unknown:    true,
+		RetryAfter: time.Second,
+	}
+}
+
+// translate is the only place that knows what raft's errors mean for a command. These three say that it was not
+// proposed; every other one leaves it open, ErrRaftShutdown too, which raft also gives to committed entries.
+func translate(err error) *Error {
+	switch {
+	case errors.Is(err, raft.ErrNotLeader), errors.Is(err, raft.ErrEnqueueTimeout), errors.Is(err, raft.ErrLeadershipTransferInProgress):
+		return errNotLeader(err.Error())
+	default:
+		return errUnknown(err.Error())
+	}
+}
+
+func (e *Error) failure() *clusterpb.Failure {
+	return &clusterpb.Failure{Code: e.Code, Detail: e.Detail, Unknown: e.Unknown}
+}
+
+func fromFailure(f *clusterpb.Failure) *Error {
+	return &Error{Code: f.Code, Detail: f.Detail, Unknown: f.Unknown, RetryAfter: time.Second}
+}

@@ -1,0 +1,127 @@
+package cluster
+
+import (
+	"context"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/fastqueue/fastqueue/cluster/clusterpb"
+	"github.com/fastqueue/fastqueue/fsm/fsmpb"
+)
+
+// receiveKey names a waiting receive: the stream it came on and its number there.
+type receiveKey struct {
+	stream context.Context
+	id     uint64
+}
+
+// heldReceive is a receive that its client may cancel.
+type heldReceive struct {
+	leadership *leadership
+	waiter     *waiter
+}
+
+// Handle answers a request of another member, or of this node to itself. A request that was forwarded once is never
+// forwarded again: a node that does not lead says so. Handle does not block.
+func (n *Node) Handle(ctx context.Context, sender string, req *clusterpb.Request, respond func(*clusterpb.Response)) {
+	r := n.replica.Load()
+	if r == nil {
+		respond(failed(errNotLeader("this node is starting")))
+		return
+	}
+	switch op := req.Op.(type) {
+	case *clusterpb.Request_ReadRound:
+		respond(&clusterpb.Response{Result: &clusterpb.Response_ReadRound{ReadRound: &clusterpb.ReadRoundResult{
+			Term: r.raft.CurrentTerm(), WallMs: n.config.Wall().UnixMilli(),
+		}}})
+		return
+	case *clusterpb.Request_Status:
+		n.heard(op.Status.GetSender())
+		respond(&clusterpb.Response{Result: &clusterpb.Response_Status{Status: n.status(r)}})
+		return
+	case *clusterpb.Request_Cancel:
+		n.cancelReceive(receiveKey{ctx, op.Cancel})
+		return
+	}
+	l := r.leadership.Load()
+	if l == nil {
+		respond(failed(errNotLeader("this node does not lead")))
+		return
+	}
+	switch op := req.Op.(type) {
+	case *clusterpb.Request_Propose:
+		l.writes.submit(proposal{data: op.Propose, done: func(result *fsmpb.Result, err *Error) {
+			if err != nil {
+				respond(failed(err))
+				return
+			}
+			respond(&clusterpb.Response{Result: &clusterpb.Response_Propose{Propose: result}})
+		}})
+	case *clusterpb.Request_Receive:
+		n.handleReceive(ctx, l, req.Id, op.Receive, respond)
+	case *clusterpb.Request_Read:
+		l.read(op.Read, func(result *fsmpb.QueryResult, err *Error) {
+			if err != nil {
+				respond(failed(err))
+				return
+			}
+			respond(&clusterpb.Response{Result: &clusterpb.Response_Read{Read: result}})
+		})
+	case *clusterpb.Request_Admit:
+		go func() { respond(n.admit(l, op.Admit)) }()
+	default:
+		respond(failed(&Error{Code: CodeTimeout, Detail: "this member does not know the request; all members should run the same version"}))
+	}
+}
+
+func (n *Node) handleReceive(stream context.Context, l *leadership, id uint64, op *clusterpb.Receive, respond func(*clusterpb.Response)) {
+	c := &fsmpb.Command{}
+	if err := proto.Unmarshal(op.Command, c); err != nil {
+		respond(failed(&Error{Code: CodeTimeout, Detail: "damaged receive: " + err.Error()}))
+		return
+	}
+	wait := time.Duration(op.WaitMs) * time.Millisecond
+	receive := c.GetReceiveMessage()
+	x := &waiter{
+		queue: receive.GetQueue(), max: int64(receive.GetMax()), data: op.Command, principal: c.GetPrincipal(),
+		until: time.Now().Add(wait),
+	}
+	key, held := receiveKey{stream, id}, &heldReceive{leadership: l, waiter: x}
+	if wait > 0 {
+		n.receives.Store(key, held)
+	}
+	x.respond = func(result *fsmpb.Result, err *Error) {
+		if wait > 0 {
+			n.receives.CompareAndDelete(key, held)
+		}
+		if err != nil {
+			respond(failed(err))
+			return
+		}
+		l.r.fsm.FillMessages(result.GetReceive())
+		resp := &clusterpb.Response{Result: &clusterpb.Response_Receive{Receive: result}}
+		if stream.Err() != nil { // nobody is left to take them
+			n.late("", resp)
+		}
+		respond(resp)
+	}
+	l.receive(x)
+}
+
+// cancelReceive ends a waiting receive whose client has gone. One that is proposed already is answered, and whoever
+// forwarded it gives the messages back.
+func (n *Node) cancelReceive(key receiveKey) {
+	held, ok := n.receives.LoadAndDelete(key)
+	if !ok {
+		return
+	}
+	h := held.(*heldReceive)
+	if h.leadership.waiters.remove(h.waiter) {
+		h.waiter.respond(nil, errUnknown("its client has gone"))
+	}
+}
+
+func failed(err *Error) *clusterpb.Response {
+	return &clusterpb.Response{Result: &clusterpb.Response_Failure{Failure: err.failure()}}
+}

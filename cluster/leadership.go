@@ -1,0 +1,310 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/hashicorp/raft"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/fastqueue/fastqueue/cluster/clusterpb"
+	"github.com/fastqueue/fastqueue/fsm/fsmpb"
+)
+
+const (
+	// entryLimit is how long a caller waits for its entry before the answer is "unknown".
+	entryLimit = 5 * time.Second
+	// transferStuck is how long raft may refuse writes for a leadership transfer before the process restarts:
+	// raft#696, the flag that it sets may never be cleared.
+	transferStuck = 2 * time.Second
+)
+
+// leadership is what a node does while it leads in one term. It begins when a tick of the term was applied, so that
+// everything committed before is applied too, and ends with the term.
+type leadership struct {
+	r       *replica
+	term    uint64
+	clock   *clock
+	writes  *coalescer
+	waiters *waiters
+	rounds  rounds
+	due     chan struct{} // something was applied: the next due time may have changed
+	woken   chan []string // queues that have something ready, for waiters
+	ctx     context.Context
+	end     context.CancelFunc
+}
+
+// lead begins a term. It fails when the term ends first.
+func (r *replica) lead(ctx context.Context) (*leadership, error) {
+	l := &leadership{r: r, term: r.raft.CurrentTerm(), due: make(chan struct{}, 1), woken: make(chan []string, 64)}
+	l.ctx, l.end = context.WithCancel(ctx)
+	l.rounds.ask = l.askVoters
+	target, err := l.sampleClocks()
+	if err != nil {
+		l.end()
+		return nil, err
+	}
+	l.clock = newClock(r.config.Wall, r.fsm.Now(), target)
+	if err := l.firstTick(); err != nil {
+		l.end()
+		return nil, err
+	}
+	l.writes = newCoalescer(r.raft.Apply, l.clock.stamp, l.applied, entryLimit)
+	l.waiters = newWaiters(l.readyMessages, l.proposeReceive)
+	go l.tickWhenDue()
+	go l.steerClock()
+	go l.wakeWaiters()
+	return l, nil
+}
+
+// firstTick applies a tick of this term. Whatever was committed in earlier terms is applied before it.
+func (l *leadership) firstTick() error {
+	tick := []proposal{{data: encodeCommand(&fsmpb.Command{Op: &fsmpb.Command_Tick{Tick: &fsmpb.Tick{}}})}}
+	refusedSince := time.Time{}
+	for {
+		err := l.r.raft.Apply(encodeEntry(l.clock.stamp(), tick), enqueueLimit).Error()
+		if !errors.Is(err, raft.ErrLeadershipTransferInProgress) {
+			return err
+		}
+		if refusedSince.IsZero() {
+			refusedSince = time.Now()
+		} else if time.Since(refusedSince) > transferStuck {
+			l.r.config.Restart("raft refuses writes for a leadership transfer that does not end (raft#696)")
+			return err
+		}
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-l.ctx.Done():
+			return l.ctx.Err()
+		}
+	}
+}
+
+// close ends the term: nothing is answered from it any more.
+func (l *leadership) close() {
+	l.end()
+	l.waiters.close()
+	l.writes.close()
+}
+
+// applied follows every entry of this term.
+func (l *leadership) applied() {
+	select {
+	case l.due <- struct{}{}:
+	default:
+	}
+}
+
+// wakeSoon passes on, from raft's FSM goroutine, which queues have something ready. It must not block: if wakeWaiters is
+// that far behind, a goroutine waits in its place.
+func (l *leadership) wakeSoon(queues []string) {
+	if !l.waiters.any() {
+		return
+	}
+	select {
+	case l.woken <- queues:
+	default:
+		go func() {
+			select {
+			case l.woken <- queues:
+			case <-l.ctx.Done():
+			}
+		}()
+	}
+}
+
+func (l *leadership) wakeWaiters() {
+	for {
+		select {
+		case queues := <-l.woken:
+			for _, queue := range queues {
+				l.waiters.wake(queue)
+			}
+		case <-l.ctx.Done():
+			return
+		}
+	}
+}
+
+func (l *leadership) readyMessages(queue string) int64 {
+	n, _ := l.r.fsm.ReadyMessages(queue)
+	return n
+}
+
+// tickWhenDue proposes a tick when a lease or a delay ends and no other entry came to carry the time. It proposes
+// nothing while nothing is due.
+func (l *leadership) tickWhenDue() {
+	tick := encodeCommand(&fsmpb.Command{Op: &fsmpb.Command_Tick{Tick: &fsmpb.Tick{}}})
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-l.ctx.Done():
+			return
+		case <-l.due:
+		case <-timer.C:
+		}
+		wait := time.Duration(min(l.r.fsm.NextDue()-l.clock.stamp(), time.Hour.Milliseconds())) * time.Millisecond
+		if wait <= 0 {
+			applied := make(chan struct{})
+			l.writes.submit(proposal{data: tick, done: func(*fsmpb.Result, *Error) { close(applied) }})
+			<-applied
+			wait = time.Millisecond
+		}
+		timer.Reset(wait)
+	}
+}
+
+// steerClock follows the wall clocks of the members.
+func (l *leadership) steerClock() {
+	ticker := time.NewTicker(clockSample)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-l.ctx.Done():
+			return
+		case <-ticker.C:
+			if target, err := l.sampleClocks(); err == nil {
+				l.clock.steer(target)
+			}
+		}
+	}
+}
+
+// sampleClocks is the lower median of the wall clocks of a majority.
+func (l *leadership) sampleClocks() (int64, error) {
+	ctx, cancel := context.WithTimeout(l.ctx, roundLimit)
+	defer cancel()
+	clocks, err := l.majority(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if low, high := clocks[0], clocks[0]; len(clocks) > 1 {
+		for _, c := range clocks {
+			low, high = min(low, c), max(high, c)
+		}
+		if high-low > clockAlarm.Milliseconds() {
+			l.r.log.Warn("clocks of members differ; check their time synchronisation", "milliseconds", high-low)
+		}
+	}
+	return lowerMedian(clocks), nil
+}
+
+func (l *leadership) askVoters(ctx context.Context) *Error {
+	_, err := l.majority(ctx)
+	return err
+}
+
+// majority asks all voters for their terms and returns the wall clocks of the first majority that has none newer.
+func (l *leadership) majority(ctx context.Context) ([]int64, *Error) {
+	voters := l.r.voters()
+	answers := make(chan *clusterpb.ReadRoundResult, len(voters))
+	clocks := []int64{}
+	asked := 0
+	for _, id := range voters {
+		if id == l.r.id {
+			clocks = append(clocks, l.r.config.Wall().UnixMilli())
+			continue
+		}
+		asked++
+		go func() {
+			resp, err := l.r.port.Call(ctx, id, &clusterpb.Request{Op: &clusterpb.Request_ReadRound{ReadRound: &clusterpb.ReadRound{Term: l.term}}})
+			if err != nil {
+				answers <- nil
+				return
+			}
+			answers <- resp.GetReadRound()
+		}()
+	}
+	for ; len(clocks) <= len(voters)/2 && asked > 0; asked-- {
+		if a := <-answers; a != nil && a.Term <= l.term {
+			clocks = append(clocks, a.WallMs)
+		}
+	}
+	if len(clocks) <= len(voters)/2 || l.r.raft.State() != raft.Leader || l.r.raft.CurrentTerm() != l.term {
+		return nil, errNotLeader("a majority of the voters did not confirm that this node leads")
+	}
+	return clocks, nil
+}
+
+// receive answers a receive, now or when there is something for it. Only one that will find something is proposed.
+func (l *leadership) receive(x *waiter) {
+	switch {
+	case l.waiters.take(x):
+	case l.mustPropose(x):
+		l.waiters.force(x)
+	case time.Until(x.until) > 0:
+		l.park(x)
+	default:
+		l.answerEmpty(x)
+	}
+}
+
+func (l *leadership) park(x *waiter) {
+	if err := l.waiters.park(x, l.answerEmpty); err != nil {
+		x.respond(nil, err)
+	}
+}
+
+// mustPropose tells whether the state machine has to decide although nothing is ready: the queue is not known here, or
+// leases and delays have ended that no entry has carried into the state yet.
+func (l *leadership) mustPropose(x *waiter) bool {
+	_, known := l.r.fsm.ReadyMessages(x.queue)
+	return !known || l.r.fsm.NextDue() <= l.clock.stamp()
+}
+
+// answerEmpty says that there is nothing, once it is certain that this was true after the receive had begun.
+func (l *leadership) answerEmpty(x *waiter) {
+	l.rounds.join(func(err *Error) {
+		if err != nil {
+			x.respond(nil, err)
+			return
+		}
+		if l.waiters.take(x) {
+			return
+		}
+		if l.mustPropose(x) {
+			l.waiters.force(x)
+			return
+		}
+		check := &fsmpb.Query{Principal: x.principal, Op: &fsmpb.Query_CheckPrincipal{CheckPrincipal: &fsmpb.CheckPrincipal{}}}
+		x.respond(&fsmpb.Result{
+			Error: l.r.fsm.Query(check).Error,
+			Value: &fsmpb.Result_Receive{Receive: &fsmpb.ReceiveResult{}},
+		}, nil)
+	})
+}
+
+// proposeReceive proposes a receive that was counted as taking messages.
+func (l *leadership) proposeReceive(x *waiter) {
+	l.writes.submit(proposal{data: x.data, done: func(result *fsmpb.Result, err *Error) {
+		l.waiters.finished(x)
+		nothing := err == nil && result.Error == nil && len(result.GetReceive().GetDeliveries()) == 0
+		if nothing && time.Until(x.until) > 0 {
+			l.park(x) // another receive was faster
+			return
+		}
+		x.respond(result, err)
+	}})
+}
+
+// read answers a query from the state after a round.
+func (l *leadership) read(q *fsmpb.Query, respond func(*fsmpb.QueryResult, *Error)) {
+	l.rounds.join(func(err *Error) {
+		if err != nil {
+			respond(nil, err)
+			return
+		}
+		respond(l.r.fsm.Query(q), nil)
+	})
+}
+
+// encodeCommand renders a command. All strings in it were checked to be UTF-8 before, the only thing that can fail.
+func encodeCommand(c *fsmpb.Command) []byte {
+	b, err := proto.Marshal(c)
+	if err != nil {
+		panic(err)
+	}
+	return b
+}

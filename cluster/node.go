@@ -1,0 +1,199 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/fastqueue/fastqueue/cluster/transport"
+	"github.com/fastqueue/fastqueue/fsm"
+	"github.com/fastqueue/fastqueue/fsm/fsmpb"
+)
+
+// Node is this process's member of the cluster. New makes it, Open opens the cluster port and Start makes it a member;
+// until then it answers that it is not ready, and why. All methods are safe for concurrent use.
+type Node struct {
+	config Config
+	log    hclog.Logger
+	port   *transport.Port
+
+	replica  atomic.Pointer[replica] // nil until the node is a member
+	draining context.Context         // ends when the node begins to stop
+	drain    context.CancelFunc
+	receives sync.Map // receiveKey -> *heldReceive: long polls that wait here while this node leads
+
+	mu        sync.Mutex
+	directory directory
+	waiting   string                   // why the node is not a member yet
+	joinKeys  []*fsmpb.JoinKey         // tokens that this process was given, good before the cluster's are known
+	addresses map[string]*fsmpb.Member // what members said of themselves, over what the cluster has recorded
+	statuses  map[string]memberStatus  // their last answers
+	stop      context.CancelFunc       // ends what Start began
+	ended     sync.WaitGroup
+}
+
+// New makes a node; nothing is opened yet.
+func New(c Config) *Node {
+	c = c.withDefaults()
+	n := &Node{
+		config: c, log: c.Logger.Named("cluster"), waiting: "the node is starting",
+		addresses: map[string]*fsmpb.Member{}, statuses: map[string]memberStatus{},
+	}
+	n.draining, n.drain = context.WithCancel(context.Background())
+	return n
+}
+
+// Open reads the data directory and opens the cluster port. It reports whether the directory belongs to a member.
+func (n *Node) Open() (member bool, err error) {
+	if err := os.MkdirAll(filepath.Join(n.config.DataDir, tlsDir), 0o700); err != nil {
+		return false, fmt.Errorf("create data directory: %w", err)
+	}
+	d, member, err := readDirectory(n.config.DataDir)
+	if err != nil {
+		return false, err
+	}
+	if member && d.LogStore != n.config.LogStore {
+		return false, fmt.Errorf("%s was made with --log-store %s: start it with that, or join with an empty directory", n.config.DataDir, d.LogStore)
+	}
+	if !member {
+		d = newDirectory(n.config.NodeName, n.config.LogStore)
+	}
+	n.directory = d
+	n.port, err = transport.Listen(n.config.ClusterAddr, transport.Options{
+		Logger: n.config.Logger.Named("port"), Addresses: n.address, Dial: n.config.Dial,
+		Handler: n, JoinKeys: n.currentJoinKeys, Admit: n.admitRemote, Late: n.late,
+	})
+	if err != nil {
+		return false, fmt.Errorf("open cluster port: %w", err)
+	}
+	return member, nil
+}
+
+// Start runs a node whose directory belongs to a member.
+func (n *Node) Start() error {
+	first, err := n.founding()
+	if err != nil {
+		return err
+	}
+	identity, err := transport.Load(filepath.Join(n.config.DataDir, tlsDir))
+	if err != nil {
+		return fmt.Errorf("read certificate: %w", err)
+	}
+	n.port.SetIdentity(identity)
+	ctx, cancel := context.WithCancel(context.Background())
+	n.stop = cancel
+	r, err := openReplica(n.config, n.directory.ID, n.port, first != nil)
+	if err != nil {
+		cancel()
+		return err
+	}
+	n.replica.Store(r)
+	n.setWaiting("")
+	n.ended.Add(2)
+	go n.pollMembers(ctx)
+	go n.reconcileMembers(ctx)
+	if first != nil {
+		n.ended.Add(1)
+		go n.finishFounding(ctx, first)
+	}
+	return nil
+}
+
+// Close stops the node at once. Drain first, unless it does not matter.
+func (n *Node) Close() error {
+	n.drain()
+	if n.stop != nil {
+		n.stop()
+	}
+	var err error
+	if r := n.replica.Load(); r != nil {
+		err = r.close()
+	}
+	if n.port != nil {
+		err = closeAfter(err, n.port)
+	}
+	n.ended.Wait()
+	return err
+}
+
+// ID is the raft server id: the node's name and the incarnation of its directory.
+func (n *Node) ID() string { return n.directory.ID }
+
+// Name is the node's name.
+func (n *Node) Name() string { return n.directory.Name }
+
+// ClusterAddr is the address on which the cluster port listens.
+func (n *Node) ClusterAddr() net.Addr { return n.port.Addr() }
+
+// FSM is this node's state machine, or nil while it is not a member.
+func (n *Node) FSM() *fsm.FSM {
+	if r := n.replica.Load(); r != nil {
+		return r.fsm
+	}
+	return nil
+}
+
+// Now is the wall clock.
+func (n *Node) Now() time.Time { return n.config.Wall() }
+
+// self is what this node says of itself to others.
+func (n *Node) self() *fsmpb.Member {
+	return &fsmpb.Member{
+		Id: n.directory.ID, Name: n.directory.Name, Version: n.config.Version,
+		ClusterAddress: n.config.AdvertiseCluster, HttpAddress: n.config.AdvertiseHTTP,
+	}
+}
+
+// address is where a member is dialled: as it last said itself, else as the cluster has recorded it.
+func (n *Node) address(id string) (string, bool) {
+	n.mu.Lock()
+	m := n.addresses[id]
+	n.mu.Unlock()
+	if m != nil {
+		return m.ClusterAddress, true
+	}
+	for _, m := range n.members() {
+		if m.Id == id {
+			return m.ClusterAddress, true
+		}
+	}
+	return "", false
+}
+
+// members are the recorded members, overridden by what they last said of themselves.
+func (n *Node) members() []*fsmpb.Member {
+	f := n.FSM()
+	if f == nil {
+		return nil
+	}
+	v := f.View()
+	defer v.Close()
+	members := v.Members()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for i, m := range members {
+		if said := n.addresses[m.Id]; said != nil {
+			members[i] = said
+		}
+	}
+	return members
+}
+
+func (n *Node) whyWaiting() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.waiting
+}
+
+func (n *Node) setWaiting(reason string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.waiting = reason
+}

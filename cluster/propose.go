@@ -1,0 +1,190 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/fastqueue/fastqueue/cluster/clusterpb"
+	"github.com/fastqueue/fastqueue/cluster/transport"
+	"github.com/fastqueue/fastqueue/fsm/fsmpb"
+)
+
+// retryPause is the longest pause between two tries to find the leader; a change of leader ends it.
+const retryPause = 50 * time.Millisecond
+
+// Propose is the only door for writes: it has the command applied, wherever the leader is. A refusal by the state machine
+// is a Result with its Error set; an error is an *Error. What was certainly not proposed is tried again, with the next
+// leader too, until ctx ends.
+func (n *Node) Propose(ctx context.Context, c *fsmpb.Command) (*fsmpb.Result, error) {
+	data, err := proto.Marshal(c)
+	if err != nil {
+		return nil, fmt.Errorf("encode command: %w", err)
+	}
+	for {
+		resp, err := n.request(ctx, &clusterpb.Request{Op: &clusterpb.Request_Propose{Propose: data}})
+		if err == nil {
+			return resp.GetPropose(), nil
+		}
+		if err.Unknown || !n.pause(ctx) {
+			return nil, n.explain(err)
+		}
+	}
+}
+
+// Receive proposes a receive and waits up to wait for the first message. The deliveries come with their contents. A
+// receive whose outcome is unknown is tried again: what it may have taken comes back when its lease ends. When ctx ends
+// before the answer has come, what was taken is released at once.
+func (n *Node) Receive(ctx context.Context, c *fsmpb.Command, wait time.Duration) (*fsmpb.Result, error) {
+	data, err := proto.Marshal(c)
+	if err != nil {
+		return nil, fmt.Errorf("encode command: %w", err)
+	}
+	until := time.Now().Add(wait)
+	polling, end := context.WithCancel(ctx)
+	defer end()
+	if wait > 0 {
+		defer context.AfterFunc(n.draining, end)()
+	}
+	for {
+		left := max(0, time.Until(until))
+		resp, err := n.request(polling, &clusterpb.Request{Op: &clusterpb.Request_Receive{
+			Receive: &clusterpb.Receive{Command: data, WaitMs: left.Milliseconds()},
+		}})
+		if err == nil {
+			return resp.GetReceive(), nil
+		}
+		if polling.Err() != nil && ctx.Err() == nil { // this node is about to stop
+			return &fsmpb.Result{Value: &fsmpb.Result_Receive{Receive: &fsmpb.ReceiveResult{}}}, nil
+		}
+		if err.Code == CodeOverloaded || !n.pause(polling) {
+			return nil, n.explain(err)
+		}
+	}
+}
+
+// Read answers a query from a state that is at least as new as the call.
+func (n *Node) Read(ctx context.Context, q *fsmpb.Query) (*fsmpb.QueryResult, error) {
+	for {
+		resp, err := n.request(ctx, &clusterpb.Request{Op: &clusterpb.Request_Read{Read: q}})
+		if err == nil {
+			return resp.GetRead(), nil
+		}
+		if !n.pause(ctx) {
+			err.Unknown = false // a read has no effect
+			return nil, n.explain(err)
+		}
+	}
+}
+
+// Keys returns this node's copy of the signing and receipt keys, or the leader's while it has none.
+func (n *Node) Keys(ctx context.Context) (*fsmpb.Keys, error) {
+	if f := n.FSM(); f != nil && f.Keys() != nil {
+		return f.Keys(), nil
+	}
+	result, err := n.Read(ctx, &fsmpb.Query{Op: &fsmpb.Query_GetKeys{GetKeys: &fsmpb.GetKeys{}}})
+	if err != nil {
+		return nil, err
+	}
+	return result.GetKeys(), nil
+}
+
+// request makes one try with the member that this node takes for the leader.
+func (n *Node) request(ctx context.Context, req *clusterpb.Request) (*clusterpb.Response, *Error) {
+	r := n.replica.Load()
+	if r == nil {
+		return nil, errNotLeader(n.whyWaiting())
+	}
+	leader := r.leader()
+	if leader == "" {
+		return nil, errNotLeader("no leader is known")
+	}
+	var resp *clusterpb.Response
+	if leader == r.id {
+		var err *Error
+		if resp, err = n.local(ctx, req); err != nil {
+			return nil, err
+		}
+	} else {
+		var err error
+		if resp, err = n.port.Call(ctx, leader, req); err != nil {
+			return nil, callFailed(err)
+		}
+	}
+	if f := resp.GetFailure(); f != nil {
+		return nil, fromFailure(f)
+	}
+	return resp, nil
+}
+
+// local hands a request to this node's own leadership.
+func (n *Node) local(ctx context.Context, req *clusterpb.Request) (*clusterpb.Response, *Error) {
+	answered := make(chan *clusterpb.Response, 1)
+	n.Handle(ctx, n.directory.ID, req, func(resp *clusterpb.Response) { answered <- resp })
+	select {
+	case resp := <-answered:
+		return resp, nil
+	case <-ctx.Done():
+		n.cancelReceive(receiveKey{ctx, req.Id})
+		go func() { n.late(n.directory.ID, <-answered) }()
+		return nil, errUnknown("its time was over")
+	}
+}
+
+func callFailed(err error) *Error {
+	var failed *transport.CallError
+	if errors.As(err, &failed) && !failed.Sent {
+		return errNotLeader(err.Error())
+	}
+	return errUnknown(err.Error())
+}
+
+// pause waits for another leader, but not long; false means that the time of the request is over.
+func (n *Node) pause(ctx context.Context) bool {
+	timer := time.NewTimer(retryPause)
+	defer timer.Stop()
+	var changed <-chan struct{}
+	if r := n.replica.Load(); r != nil {
+		changed = r.changed.wait()
+	}
+	select {
+	case <-changed:
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return ctx.Err() == nil
+}
+
+// explain turns an error between members into one for clients.
+func (n *Node) explain(err *Error) *Error {
+	if err.Code == codeNotLeader {
+		return &Error{
+			Code: CodeNoLeader, Unknown: err.Unknown, RetryAfter: time.Second,
+			Detail: "The cluster has no leader that answers (" + err.Detail + "); it needs a majority of its voters. Try again.",
+		}
+	}
+	return err
+}
+
+// late gets the answer of a request whose caller had gone: messages that it took are given back.
+func (n *Node) late(_ string, resp *clusterpb.Response) {
+	receive := resp.GetReceive().GetReceive()
+	if len(receive.GetDeliveries()) == 0 {
+		return
+	}
+	release := &fsmpb.ReleaseMessage{}
+	for _, d := range receive.Deliveries {
+		release.Receipts = append(release.Receipts, &fsmpb.Receipt{Queue: receive.Queue, Sequence: d.Sequence, Delivery: d.Delivery})
+	}
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), entryLimit)
+		defer cancel()
+		c := &fsmpb.Command{Op: &fsmpb.Command_ReleaseMessage{ReleaseMessage: release}}
+		if _, err := n.Propose(ctx, c); err != nil {
+			n.log.Warn("messages of a client that has gone stay leased until their timeout", "messages", len(release.Receipts), "error", err)
+		}
+	}()
+}

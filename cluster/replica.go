@@ -1,0 +1,290 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/raft"
+
+	"github.com/fastqueue/fastqueue/cluster/logstore"
+	"github.com/fastqueue/fastqueue/cluster/transport"
+	"github.com/fastqueue/fastqueue/fsm"
+)
+
+const (
+	applyStall    = 10 * time.Second // one Apply that does not finish
+	watchInterval = time.Second
+	raftTimeout   = 5 * time.Second // of one raft RPC, snapshots aside
+	timeoutScale  = 32 << 20        // a snapshot may take raftTimeout for each of these bytes
+)
+
+// replica is the part of a node that exists once it belongs to a cluster: log, state machine and raft, and the
+// leadership while it leads.
+type replica struct {
+	config Config
+	id     string
+	log    hclog.Logger
+	port   *transport.Port
+
+	fsm       *fsm.FSM
+	logs      logstore.Store
+	transport *raft.NetworkTransport
+	raft      *raft.Raft
+	notify    chan bool
+
+	leadership atomic.Pointer[leadership]
+	changed    *broadcast // leader or leadership changed
+	ctx        context.Context
+	stop       context.CancelFunc
+	done       chan struct{} // watchLeadership has returned
+	started    time.Time
+}
+
+// openReplica opens log and state, checks that they fit together, and starts raft on them. bootstrap founds a cluster of
+// this one node if the log is empty.
+func openReplica(c Config, id string, port *transport.Port, bootstrap bool) (*replica, error) {
+	r := &replica{
+		config: c, id: id, log: c.Logger.Named("cluster"), port: port,
+		notify: make(chan bool, 16), changed: newBroadcast(), done: make(chan struct{}), started: time.Now(),
+	}
+	r.ctx, r.stop = context.WithCancel(context.Background())
+	fatal := func(err error) { c.Exit(ExitStorage, err.Error()) }
+	var err error
+	r.logs, err = logstore.Open(filepath.Join(c.DataDir, "log"), logstore.Kind(c.LogStore), logstore.Options{
+		Logger: c.Logger.Named("log"), Fatal: fatal, SegmentBytes: c.SegmentBytes,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open log: %w", err)
+	}
+	r.fsm, err = fsm.Open(filepath.Join(c.DataDir, "state"), fsm.Options{
+		Logger: c.Logger.Named("state"), Fatal: fatal, Restart: c.Restart, Log: r.logs, OnCommit: r.wakeWaiters,
+	})
+	if err != nil {
+		return nil, closeAfter(err, r.logs)
+	}
+	if err := r.start(bootstrap); err != nil {
+		return nil, closeAfter(err, r.fsm, r.logs)
+	}
+	go r.watchLeadership()
+	go r.watchProgress()
+	return r, nil
+}
+
+// start checks log against state and starts raft.
+func (r *replica) start(bootstrap bool) error {
+	position, installed := r.fsm.Position(), r.fsm.Store().Installed()
+	applied := logstore.Applied{
+		Index: position.Index, Term: position.Term,
+		InstalledIndex: installed.Index, InstalledTerm: installed.Term,
+	}
+	if err := logstore.Reconcile(r.logs, applied); err != nil {
+		return fmt.Errorf("check log against state: %w", err)
+	}
+	r.transport = raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
+		Stream: r.port.RaftLayer(), MaxPool: 3, MaxRPCsInFlight: 1, Timeout: raftTimeout,
+		Logger: r.log.Named("transport"), MsgpackUseNewTimeFormat: true,
+	})
+	r.transport.TimeoutScale = timeoutScale
+	config := r.raftConfig()
+	if bootstrap {
+		if err := r.bootstrap(config); err != nil {
+			return err
+		}
+	}
+	started, err := raft.NewRaft(config, r.fsm, r.logs, r.logs, r.fsm.Snapshots(), r.transport)
+	if err != nil {
+		return fmt.Errorf("start raft: %w", err)
+	}
+	r.raft = started
+	r.observeLeader()
+	return nil
+}
+
+// raftConfig sets what measurements and the library's traps demand: no pipeline (raft#611, raft#612), no own snapshot
+// trigger (watchProgress has it), a buffered apply channel.
+func (r *replica) raftConfig() *raft.Config {
+	c := raft.DefaultConfig()
+	c.LocalID = raft.ServerID(r.id)
+	c.HeartbeatTimeout, c.ElectionTimeout = r.config.Heartbeat, r.config.Heartbeat
+	c.LeaderLeaseTimeout = r.config.LeaderLease
+	c.CommitTimeout = r.config.Commit
+	c.MaxAppendEntries = 64
+	c.BatchApplyCh = true
+	c.ShutdownOnRemove = false
+	c.TrailingLogs = r.config.TrailingLogs
+	c.SnapshotThreshold = 1 << 62
+	c.SnapshotInterval = 24 * time.Hour
+	c.NoSnapshotRestoreOnStart = true
+	c.NotifyCh = r.notify
+	c.Logger = r.log.Named("raft")
+	return c
+}
+
+func (r *replica) bootstrap(config *raft.Config) error {
+	exists, err := raft.HasExistingState(r.logs, r.logs, r.fsm.Snapshots())
+	if err != nil || exists {
+		return err
+	}
+	servers := raft.Configuration{Servers: []raft.Server{{ID: raft.ServerID(r.id), Address: raft.ServerAddress(r.id)}}}
+	if err := raft.BootstrapCluster(config, r.logs, r.logs, r.fsm.Snapshots(), r.transport, servers); err != nil {
+		return fmt.Errorf("found cluster: %w", err)
+	}
+	return nil
+}
+
+// close stops raft, flushes the state and closes the log, in this order: raft uses both until it has stopped.
+func (r *replica) close() error {
+	r.stop()
+	err := r.raft.Shutdown().Error()
+	<-r.done
+	return closeAfter(err, r.transport, r.fsm, r.logs)
+}
+
+// observeLeader has everybody who waits for a leader look again.
+func (r *replica) observeLeader() {
+	events := make(chan raft.Observation, 16)
+	r.raft.RegisterObserver(raft.NewObserver(events, false, func(o *raft.Observation) bool {
+		_, ok := o.Data.(raft.LeaderObservation)
+		return ok
+	}))
+	go func() {
+		for {
+			select {
+			case <-events:
+				r.changed.all()
+			case <-r.ctx.Done():
+				return
+			}
+		}
+	}()
+}
+
+// leader is the id of the member that this node takes for the leader, or empty.
+func (r *replica) leader() string {
+	_, id := r.raft.LeaderWithID()
+	return string(id)
+}
+
+// voters are the ids of all voters in the latest configuration.
+func (r *replica) voters() []string {
+	var ids []string
+	for _, s := range r.servers() {
+		if s.Suffrage == raft.Voter {
+			ids = append(ids, string(s.ID))
+		}
+	}
+	return ids
+}
+
+func (r *replica) servers() []raft.Server {
+	future := r.raft.GetConfiguration()
+	if future.Error() != nil { // raft was shut down
+		return nil
+	}
+	return future.Configuration().Servers
+}
+
+// watchLeadership begins and ends terms as raft says.
+func (r *replica) watchLeadership() {
+	defer close(r.done)
+	var current *leadership
+	end := func() {
+		if current != nil {
+			r.leadership.Store(nil)
+			current.close()
+			current = nil
+			r.changed.all()
+		}
+	}
+	defer end()
+	for {
+		select {
+		case leads := <-r.notify:
+			end()
+			if leads {
+				current = r.begin()
+			}
+		case <-r.ctx.Done():
+			return
+		}
+	}
+}
+
+func (r *replica) begin() *leadership {
+	l, err := r.lead(r.ctx)
+	for err != nil && r.raft.State() == raft.Leader && r.ctx.Err() == nil {
+		r.log.Debug("term not established yet", "error", err)
+		l, err = r.lead(r.ctx)
+	}
+	if err != nil {
+		return nil
+	}
+	r.log.Info("leading", "term", l.term)
+	r.leadership.Store(l)
+	r.changed.all()
+	return l
+}
+
+// wakeWaiters runs on raft's FSM goroutine and must not hold it up.
+func (r *replica) wakeWaiters(queues []string) {
+	if l := r.leadership.Load(); l != nil {
+		l.wakeSoon(queues)
+	}
+}
+
+// watchProgress takes snapshots and ends the process when committed entries are not applied: a full disk makes Pebble
+// wait for ever and return nothing.
+func (r *replica) watchProgress() {
+	ticker := time.NewTicker(watchInterval)
+	defer ticker.Stop()
+	watch := stallWatch{limit: applyStall}
+	snapshotAt := r.logs.AppendedBytes()
+	for {
+		select {
+		case <-r.ctx.Done():
+			return
+		case now := <-ticker.C:
+			if started, finished := r.fsm.Progress(); watch.stalled(now, started, finished) {
+				r.config.Exit(ExitStorage, fmt.Sprintf("applying committed entries has not finished for %s: the disk of %s is full or hangs", applyStall, r.config.DataDir))
+			}
+			if bytes := r.logs.AppendedBytes(); r.snapshotDue(bytes - snapshotAt) {
+				snapshotAt = bytes
+				r.snapshot()
+			}
+		}
+	}
+}
+
+func (r *replica) snapshotDue(bytes uint64) bool {
+	first, err := r.logs.FirstIndex()
+	if err != nil { // the wrapper has ended the process
+		return false
+	}
+	entries := r.fsm.Applied() - min(first, r.fsm.Applied())
+	return bytes >= r.config.SnapshotBytes || entries >= r.config.SnapshotEntries+r.config.TrailingLogs
+}
+
+func (r *replica) snapshot() {
+	if err := r.raft.Snapshot().Error(); err != nil {
+		r.log.Info("no snapshot now", "reason", err)
+	}
+}
+
+// stallWatch notices an Apply that does not finish.
+type stallWatch struct {
+	limit   time.Duration
+	started uint64    // the Apply that was running at the last look
+	since   time.Time // when it was first seen running
+}
+
+func (w *stallWatch) stalled(now time.Time, started, finished uint64) bool {
+	if started == finished || started != w.started {
+		w.started, w.since = started, now
+		return false
+	}
+	return now.Sub(w.since) >= w.limit
+}

@@ -1,0 +1,132 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/fastqueue/fastqueue/cluster/clusterpb"
+	"github.com/fastqueue/fastqueue/fsm/fsmpb"
+)
+
+const (
+	pollInterval = time.Second
+	pollLimit    = 800 * time.Millisecond
+	// alive is how recently a member must have answered to count as up.
+	alive = 3 * time.Second
+)
+
+// memberStatus is the last answer of a member and when it came.
+type memberStatus struct {
+	*clusterpb.StatusResult
+	at time.Time
+}
+
+// status is what this node answers when a member asks how it is.
+func (n *Node) status(r *replica) *clusterpb.StatusResult {
+	s := &clusterpb.StatusResult{
+		Member: n.self(), LeaderId: r.leader(), Term: r.raft.CurrentTerm(),
+		AppliedIndex: r.raft.AppliedIndex(), LastIndex: r.raft.LastIndex(),
+		WallMs: n.config.Wall().UnixMilli(), Draining: n.Draining(),
+	}
+	for _, h := range r.fsm.Hashes() {
+		s.Hashes = append(s.Hashes, &clusterpb.ReplicaHash{Index: h.Index, Hash: h.Hash})
+	}
+	return s
+}
+
+// pollMembers asks all members how they are, once a second, and so tells them where this node is. The first round is
+// made before anything else needs an address: after all members have moved at once nobody could be reached otherwise.
+func (n *Node) pollMembers(ctx context.Context) {
+	defer n.ended.Done()
+	ticker := time.NewTicker(pollInterval)
+	defer ticker.Stop()
+	for {
+		n.pollOnce(ctx)
+		n.compareHashes()
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (n *Node) pollOnce(ctx context.Context) {
+	var all sync.WaitGroup
+	defer all.Wait()
+	for _, m := range n.members() {
+		if m.Id == n.directory.ID {
+			continue
+		}
+		all.Go(func() { n.poll(ctx, m.Id) })
+	}
+}
+
+// poll asks one member; the answer is nil when none came in time.
+func (n *Node) poll(ctx context.Context, id string) *clusterpb.StatusResult {
+	ctx, cancel := context.WithTimeout(ctx, pollLimit)
+	defer cancel()
+	resp, err := n.port.Call(ctx, id, &clusterpb.Request{Op: &clusterpb.Request_Status{Status: &clusterpb.Status{Sender: n.self()}}})
+	if err != nil || resp.GetStatus() == nil {
+		return nil
+	}
+	s := resp.GetStatus()
+	n.heard(s.Member)
+	n.mu.Lock()
+	n.statuses[id] = memberStatus{s, time.Now()}
+	n.mu.Unlock()
+	return s
+}
+
+// heard remembers what a member says of itself.
+func (n *Node) heard(m *fsmpb.Member) {
+	if m.GetId() == "" || m.GetId() == n.directory.ID {
+		return
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if known := n.addresses[m.Id]; !proto.Equal(known, m) {
+		n.addresses[m.Id] = m
+	}
+}
+
+// aliveStatus is the last answer of a member if it is recent.
+func (n *Node) aliveStatus(id string) (memberStatus, bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	s, ok := n.statuses[id]
+	return s, ok && time.Since(s.at) < alive
+}
+
+// compareHashes ends the process if two other members agree on a state that this one does not have: a diverged replica
+// must not serve.
+func (n *Node) compareHashes() {
+	r := n.replica.Load()
+	for _, own := range r.fsm.Hashes() {
+		agree, differ := 0, map[uint64]int{}
+		n.mu.Lock()
+		for _, s := range n.statuses {
+			for _, h := range s.Hashes {
+				switch {
+				case h.Index != own.Index:
+				case h.Hash == own.Hash:
+					agree++
+				default:
+					differ[h.Hash]++
+				}
+			}
+		}
+		n.mu.Unlock()
+		for _, others := range differ {
+			what := fmt.Sprintf("the state at log index %d differs from that of %d other members", own.Index, others)
+			if others >= 2 && agree == 0 {
+				n.config.Exit(ExitDiverged, what+"; move the data directory away and join again")
+			}
+			n.log.Error("replicas differ: "+what, "agreeing", agree)
+		}
+	}
+}

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fastqueue/fastqueue/client"
+)
+
+// benchOptions are the flags of the bench verb.
+type benchOptions struct {
+	urls         []string
+	mode         string
+	connections  int
+	size         int // bytes of a message's body
+	duration     time.Duration
+	rate         float64 // operations a second over all connections; 0: as fast as the answers come
+	username     string
+	passwordFile string
+}
+
+// The three things that can be measured. One operation is one send; one send, receive and delete of one message in turn;
+// one batch of ten sends.
+const (
+	modeSend  = "send"
+	modeLoop  = "loop"
+	modeBatch = "batch"
+)
+
+// maxBenchConnections bounds the memory of the order check, which grows with its square.
+const maxBenchConnections = 4096
+
+const benchExample = `  # 256 connections over three nodes, each sending the next message when the last one is answered
+  fastqueue bench --url http://127.0.0.1:9080 --url http://127.0.0.1:9180 --url http://127.0.0.1:9280 \
+      --password-file fastqueue-data/admin-password --connections 256 --duration 10s
+
+  # 500 send-receive-delete loops a second, whatever the answers take
+  FASTQUEUE_ADMIN_PASSWORD=... fastqueue bench --mode loop --rate 500 --connections 128`
+
+const benchLong = `Measure a running cluster, and check what it did.
+
+The load runs in a queue of its own, which is deleted at the end. Every connection has one request under way at a time.
+Without --rate the loop is closed: the next operation starts when the last one is answered. With --rate operations start
+on a schedule, and their time counts from the scheduled start, so waiting behind a slow answer is not left out.
+
+After the load the queue is drained, and every message is looked at: lost (acknowledged, never received), duplicated
+(received twice though it was acknowledged once) and out of order (received by one connection after a later message of
+the same sender). Any of the three makes the exit code 1.`
+
+func newBenchCommand() *cobra.Command {
+	var o benchOptions
+	cmd := &cobra.Command{
+		Use:     "bench",
+		Short:   "Measure a running cluster and check that nothing was lost",
+		Long:    benchLong,
+		Example: benchExample,
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			password, err := o.password()
+			if err != nil {
+				return err
+			}
+			if err := o.validate(); err != nil {
+				return err
+			}
+			return runBench(cmd.Context(), &o, password, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	f := cmd.Flags()
+	f.StringArrayVar(&o.urls, "url", []string{"http://127.0.0.1:9080"}, "address of a node; give it once per node, connections are spread over them")
+	f.StringVar(&o.mode, "mode", modeSend, "send, loop (send, receive, delete one message in turn) or batch (ten sends in one request)")
+	f.IntVar(&o.connections, "connections", 64, "connections, each with one request under way")
+	f.IntVar(&o.size, "size", 256, "bytes of a message's body")
+	f.DurationVar(&o.duration, "duration", 10*time.Second, "how long to send")
+	f.Float64Var(&o.rate, "rate", 0, "operations a second in all; 0 means as fast as the answers come")
+	f.StringVar(&o.username, "username", "admin", "who asks")
+	f.StringVar(&o.passwordFile, "password-file", "", "file with the password; otherwise FASTQUEUE_ADMIN_PASSWORD")
+	return cmd
+}
+
+// password returns the password from the named file or from the environment.
+func (o *benchOptions) password() (string, error) {
+	if o.passwordFile == "" {
+		if p := os.Getenv("FASTQUEUE_ADMIN_PASSWORD"); p != "" {
+			return p, nil
+		}
+		return "", errors.New("no password: give --password-file, such as fastqueue-data/admin-password, or set FASTQUEUE_ADMIN_PASSWORD")
+	}
+	b, err := os.ReadFile(o.passwordFile)
+	if err != nil {
+		return "", fmt.Errorf("password file: %w", err)
+	}
+	return strings.TrimRight(string(b), "\r\n"), nil
+}
+
+// validate refuses flags outside their range and names the range.
+func (o *benchOptions) validate() error {
+	switch {
+	case !slices.Contains([]string{modeSend, modeLoop, modeBatch}, o.mode):
+		return fmt.Errorf("--mode %q: want send, loop or batch", o.mode)
+	case o.connections < 1 || o.connections > maxBenchConnections:
+		return fmt.Errorf("--connections %d: want 1 to %d", o.connections, maxBenchConnections)
+	case o.size < labelBytes || o.size > maxBenchBytes/client.MaxBatch:
+		return fmt.Errorf("--size %d: want %d to %d bytes", o.size, labelBytes, maxBenchBytes/client.MaxBatch)
+	case o.duration <= 0:
+		return fmt.Errorf("--duration %s: want more than 0", o.duration)
+	case o.rate < 0:
+		return fmt.Errorf("--rate %g: want 0 or more", o.rate)
+	}
+	return nil
+}

@@ -1,0 +1,113 @@
+package main
+
+import (
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fastqueue/fastqueue/client"
+)
+
+const testDrainTime = 3 * time.Second
+
+// TestSigtermDrains stops the leader as a supervisor does, under load: it answers until its drain time is over, no request
+// fails for clients that know the other nodes, and the next leader goes on.
+func TestSigtermDrains(t *testing.T) {
+	c := startCluster(t, 3, "--drain-time", testDrainTime.String())
+	c.createQueue("aside", time.Second)
+	l := startLoad(c)
+	l.waitAcknowledged(200, 20)
+	leader := c.waitLeader()
+	leader.term()
+	leader.waitUnready()
+	checkAnswersWithClose(t, leader)
+	if code := leader.wait(); code != 0 {
+		t.Errorf("ended with code %d, want 0", code)
+	}
+	l.waitWriteAfter(time.Now())
+	l.finish()
+	for _, broken := range l.h.findings().all() {
+		t.Error(broken)
+	}
+	if unknown := l.h.unknownSends(); unknown > 0 {
+		t.Errorf("%d sends with an unknown outcome: nothing may be in flight when leadership moves", unknown)
+	}
+}
+
+// checkAnswersWithClose sends a request to a draining node: it is answered, and the connection is not kept.
+func checkAnswersWithClose(t *testing.T, n *testNode) {
+	t.Helper()
+	body := strings.NewReader(`{"Action":"SendMessage","MessageBody":"while draining"}`)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, n.url()+"/v1/queue/aside", body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+n.c.token)
+	answer, err := (&http.Client{Timeout: patience}).Do(r)
+	if err != nil {
+		t.Errorf("request to the draining node: %v", err)
+		return
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil || answer.StatusCode != http.StatusOK || !answer.Close {
+		t.Errorf("the draining node answered %d %s, close %t, %v; want 200 and Connection: close", answer.StatusCode, text, answer.Close, err)
+	}
+}
+
+// unknownSends counts the sends whose outcome the client does not know.
+func (h *history) unknownSends() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	n := 0
+	for _, s := range h.sends {
+		if s.answer == answeredUnknown {
+			n++
+		}
+	}
+	return n
+}
+
+func TestLongPollsEndEmptyWhenTheNodeDrains(t *testing.T) {
+	c := startCluster(t, 3, "--drain-time", testDrainTime.String())
+	c.createQueue("quiet", time.Second)
+	n := c.nodes[1]
+	type result struct {
+		got []client.Delivery
+		err error
+	}
+	polled := make(chan result, 1)
+	begin := time.Now()
+	go func() {
+		got, err := n.api.Receive(t.Context(), "quiet", client.ReceiveOptions{Wait: 20 * time.Second})
+		polled <- result{got, err}
+	}()
+	// The poll must be parked before the signal comes; a second poll that has come back proves that the first has begun.
+	if _, err := n.api.Receive(t.Context(), "quiet", client.ReceiveOptions{Wait: time.Second}); err != nil {
+		t.Fatal(err)
+	}
+	n.term()
+	select {
+	case r := <-polled:
+		if r.err != nil || len(r.got) != 0 {
+			t.Errorf("the poll ended with %v, %v; want empty", r.got, r.err)
+		}
+	case <-time.After(patience):
+		t.Error("the poll goes on")
+	}
+	t.Logf("the poll of 20 s ended after %s", time.Since(begin).Round(time.Millisecond))
+	if code := n.wait(); code != 0 {
+		t.Errorf("ended with code %d, want 0", code)
+	}
+}
+
+func TestSecondSignalEndsAtOnce(t *testing.T) {
+	c := startCluster(t, 1, "--drain-time", "10m")
+	n := c.nodes[0]
+	n.term()
+	n.waitUnready()
+	n.term()
+	n.wait()
+}

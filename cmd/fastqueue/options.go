@@ -1,0 +1,106 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/spf13/pflag"
+)
+
+// nodeOptions are the flags that serve and join share.
+type nodeOptions struct {
+	nodeName         string
+	dataDir          string
+	httpAddr         string
+	clusterAddr      string
+	advertiseHTTP    string
+	advertiseCluster string
+	peers            []string
+	logStore         string
+	logLevel         string
+	logFormat        string
+	drainTime        time.Duration
+}
+
+func (o *nodeOptions) addFlags(f *pflag.FlagSet) {
+	f.StringVar(&o.nodeName, "node-name", "", "name of this node, unique in the cluster (default: host name and cluster port)")
+	f.StringVar(&o.dataDir, "data-dir", "./fastqueue-data", "directory of everything that this node keeps")
+	f.StringVar(&o.httpAddr, "http-addr", "127.0.0.1:9080", "address on which the HTTP API listens")
+	f.StringVar(&o.clusterAddr, "cluster-addr", "127.0.0.1:9081", "address on which the cluster port listens")
+	f.StringVar(&o.advertiseHTTP, "advertise-http", "", "address at which clients reach the API; a DNS name is resolved at every use (default: --http-addr)")
+	f.StringVar(&o.advertiseCluster, "advertise-cluster", "", "address at which other nodes reach this one; a DNS name is resolved at every dial (default: --cluster-addr)")
+	f.StringSliceVar(&o.peers, "peers", nil, "cluster addresses of all nodes, this one included: the same list on each of them")
+	f.StringVar(&o.logStore, "log-store", "bolt", "raft log store of a new data directory: bolt or wal")
+	f.StringVar(&o.logLevel, "log-level", "info", "trace, debug, info, warn or error")
+	f.StringVar(&o.logFormat, "log-format", "text", "text or json")
+	f.DurationVar(&o.drainTime, "drain-time", 5*time.Second, "after SIGTERM, how long requests are still answered")
+}
+
+// nodeNamePattern keeps names usable in certificates, file names and metrics.
+var nodeNamePattern = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$`)
+
+// complete fills in what follows from other options, and refuses what can't work.
+func (o *nodeOptions) complete() error {
+	if err := o.completeAddress(&o.advertiseHTTP, o.httpAddr, "--http-addr", "--advertise-http"); err != nil {
+		return err
+	}
+	if err := o.completeAddress(&o.advertiseCluster, o.clusterAddr, "--cluster-addr", "--advertise-cluster"); err != nil {
+		return err
+	}
+	if o.nodeName == "" {
+		host, err := os.Hostname()
+		if err != nil {
+			return fmt.Errorf("host name for --node-name: %w", err)
+		}
+		_, port, err := net.SplitHostPort(o.advertiseCluster)
+		if err != nil {
+			return fmt.Errorf("--advertise-cluster: %w", err)
+		}
+		o.nodeName = strings.Split(host, ".")[0] + "-" + port
+	}
+	if !nodeNamePattern.MatchString(o.nodeName) {
+		return fmt.Errorf("--node-name %q: 1 to 63 letters, digits, '-', '_' and '.' are allowed, the first and last a letter or digit", o.nodeName)
+	}
+	if o.logStore != "bolt" && o.logStore != "wal" {
+		return fmt.Errorf("--log-store %q: allowed are bolt and wal", o.logStore)
+	}
+	if o.drainTime < 0 {
+		return fmt.Errorf("--drain-time %s: it can't be negative", o.drainTime)
+	}
+	_, err := o.logger()
+	return err
+}
+
+// completeAddress takes the listen address as the advertised one, unless it is a wildcard, which nobody can dial.
+func (o *nodeOptions) completeAddress(advertise *string, listen, listenFlag, advertiseFlag string) error {
+	host, _, err := net.SplitHostPort(listen)
+	if err != nil {
+		return fmt.Errorf("%s %q: host:port is needed, for example 127.0.0.1:9080", listenFlag, listen)
+	}
+	if *advertise == "" {
+		if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+			return fmt.Errorf("%s %s listens on all addresses, so others can't be told where this node is: set %s to the address or name under which they reach it", listenFlag, listen, advertiseFlag)
+		}
+		*advertise = listen
+	}
+	if host, _, err := net.SplitHostPort(*advertise); err != nil || host == "" {
+		return fmt.Errorf("%s %q: host:port is needed, for example node1.example.com:9081", advertiseFlag, *advertise)
+	}
+	return nil
+}
+
+func (o *nodeOptions) logger() (hclog.Logger, error) {
+	level := hclog.LevelFromString(o.logLevel)
+	if level == hclog.NoLevel {
+		return nil, fmt.Errorf("--log-level %q: allowed are trace, debug, info, warn and error", o.logLevel)
+	}
+	if o.logFormat != "text" && o.logFormat != "json" {
+		return nil, fmt.Errorf("--log-format %q: allowed are text and json", o.logFormat)
+	}
+	return hclog.New(&hclog.LoggerOptions{Name: "fastqueue", Level: level, JSONFormat: o.logFormat == "json", Output: os.Stderr}), nil
+}

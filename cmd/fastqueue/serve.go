@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fastqueue/fastqueue/cluster"
+)
+
+func newServeCommand() *cobra.Command {
+	var o nodeOptions
+	c := &cobra.Command{
+		Use:   "serve",
+		Short: "Run a node",
+		Long: `Run a node.
+
+In an empty data directory this founds a cluster of one node, to which others are added with "fastqueue join". With
+--peers it is the same command on all nodes: they find each other, and exactly one of them founds the cluster. In the
+directory of a member it starts that member.`,
+		Example: `  # one node on this machine, data in ./fastqueue-data
+  fastqueue serve
+
+  # the same command on each of three machines, with its own addresses
+  FASTQUEUE_JOIN_TOKEN=... fastqueue serve --peers n1:9081,n2:9081,n3:9081 \
+      --http-addr 0.0.0.0:9080 --advertise-http n1:9080 --cluster-addr 0.0.0.0:9081 --advertise-cluster n1:9081`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return serve(c.Context(), o) },
+	}
+	o.addFlags(c.Flags())
+	return c
+}
+
+func serve(ctx context.Context, o nodeOptions) error {
+	if err := o.complete(); err != nil {
+		return err
+	}
+	d, err := openDaemon(o)
+	if err != nil {
+		return err
+	}
+	return d.serve(ctx, func(ctx context.Context) error {
+		switch {
+		case d.member:
+			return d.node.Start()
+		case len(o.peers) > 0:
+			return d.joinOrFound(ctx)
+		}
+		f, err := founding(o.dataDir)
+		if err != nil {
+			return err
+		}
+		if err := d.node.Found(f); err != nil {
+			return err
+		}
+		d.greet()
+		return nil
+	})
+}
+
+func (d *daemon) joinOrFound(ctx context.Context) error {
+	token, err := joinToken("", "")
+	if err != nil {
+		return fmt.Errorf("--peers: %w; give the same one to all nodes", err)
+	}
+	return d.node.JoinOrFound(ctx, token, func() (cluster.Founding, error) { return founding(d.options.dataDir) })
+}
+
+// greet tells the person who started the first node how to go on.
+func (d *daemon) greet() {
+	password := "as given in " + adminVariable
+	if path := filepath.Join(d.options.dataDir, adminPasswordFile); fileExists(path) {
+		password = "in " + path
+	}
+	fmt.Printf(`FastQueue is a new cluster of one node.
+
+  API             http://%s/v1
+  user            %s, password %s
+  add a node      %s
+
+`, d.options.advertiseHTTP, adminName, password, d.joinLine())
+}
+
+func fileExists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}

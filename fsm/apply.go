@@ -1,0 +1,98 @@
+package fsm
+
+import (
+	"encoding/binary"
+	"fmt"
+	"hash/fnv"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/fastqueue/fastqueue/fsm/fsmpb"
+)
+
+// applyEntry applies the commands of one log entry in order and returns one result for each.
+func (s *state) applyEntry(index uint64, data []byte) []*fsmpb.Result {
+	entry := &fsmpb.Entry{}
+	if err := proto.Unmarshal(data, entry); err != nil {
+		s.corrupt(fmt.Errorf("log entry %d: %w", index, err))
+	}
+	s.advance(entry.NowMs)
+	results := make([]*fsmpb.Result, len(entry.Commands))
+	for i, data := range entry.Commands {
+		command := &fsmpb.Command{}
+		if err := proto.Unmarshal(data, command); err != nil {
+			s.corrupt(fmt.Errorf("command %d of log entry %d: %w", i, index, err))
+		}
+		results[i] = s.applyCommand(command)
+	}
+	s.addToHash(index, results)
+	return results
+}
+
+// applyCommand is one line for each command. An unknown one was written by a newer program: better a stopped replica
+// than a diverged one.
+func (s *state) applyCommand(c *fsmpb.Command) *fsmpb.Result {
+	switch op := c.Op.(type) {
+	case *fsmpb.Command_Tick:
+		return &fsmpb.Result{}
+	case *fsmpb.Command_InitCluster:
+		return s.applyInitCluster(op.InitCluster)
+	case *fsmpb.Command_PutMember:
+		return s.applyPutMember(op.PutMember)
+	case *fsmpb.Command_RemoveMember:
+		return s.applyRemoveMember(op.RemoveMember)
+	case *fsmpb.Command_RegisterUser:
+		return s.applyRegisterUser(op.RegisterUser)
+	case *fsmpb.Command_Login:
+		return s.applyLogin(op.Login)
+	case *fsmpb.Command_RefreshToken:
+		return s.applyRefreshToken(op.RefreshToken)
+	case *fsmpb.Command_ChangePassword:
+		return s.applyChangePassword(op.ChangePassword)
+	case *fsmpb.Command_DeleteUser:
+		return s.applyDeleteUser(op.DeleteUser)
+	case *fsmpb.Command_ReleaseMessage:
+		return s.applyReleaseMessage(op.ReleaseMessage)
+	}
+	user := s.userOf(c.Principal)
+	if user == nil {
+		return &fsmpb.Result{Error: unauthenticated()}
+	}
+	switch op := c.Op.(type) {
+	case *fsmpb.Command_CreateQueue:
+		return s.applyCreateQueue(user, op.CreateQueue)
+	case *fsmpb.Command_UpdateQueue:
+		return s.applyUpdateQueue(op.UpdateQueue)
+	case *fsmpb.Command_DeleteQueue:
+		return s.applyDeleteQueue(op.DeleteQueue)
+	case *fsmpb.Command_SendMessage:
+		return s.applySendMessage(op.SendMessage)
+	case *fsmpb.Command_ReceiveMessage:
+		return s.applyReceiveMessage(op.ReceiveMessage)
+	case *fsmpb.Command_DeleteMessage:
+		return s.applyDeleteMessage(op.DeleteMessage)
+	}
+	s.corrupt(fmt.Errorf("a log entry holds a command that this version does not know; run the version that the other members run"))
+	return nil
+}
+
+func unauthenticated() *fsmpb.Error {
+	return refuse(CodeUnauthenticated, "The token is no longer valid: the user was deleted or its password changed. Log in again.")
+}
+
+// addToHash carries the running hash over the results on, so that replicas can be compared.
+func (s *state) addToHash(index uint64, results []*fsmpb.Result) {
+	h := fnv.New64a()
+	var b []byte
+	b = binary.BigEndian.AppendUint64(b, s.hash)
+	b = binary.BigEndian.AppendUint64(b, index)
+	b = binary.BigEndian.AppendUint64(b, uint64(s.now))
+	var err error
+	for _, r := range results {
+		if b, err = (proto.MarshalOptions{Deterministic: true}).MarshalAppend(b, r); err != nil {
+			s.corrupt(fmt.Errorf("encode a result of log entry %d: %w", index, err))
+		}
+	}
+	h.Write(b)
+	s.hash = h.Sum64()
+}

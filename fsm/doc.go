@@ -1,0 +1,33 @@
+// Package fsm is the state machine of FastQueue: users, queues and messages as a deterministic function of the raft log.
+//
+// # Life cycle of a message
+//
+//	             delay over
+//	  +---------+          +-------+    receive    +--------+   delete
+//	  | delayed | -------> | ready | ------------> | leased | ---------> gone
+//	  +---------+          +-------+ <------------ +--------+
+//	       ^                ^     |   lease ends,
+//	send with delay      send     |   release
+//	                              +--- delete by the last receipt ---> gone
+//
+// A message's place in its queue is its sequence, given at send and never changed: whatever makes it ready again puts it
+// back in that place. A receipt names one delivery; the next delivery of the same message supersedes it.
+//
+// # Determinism
+//
+// Apply sees the entries and the state and nothing else. There is no clock, no randomness, no environment and no
+// goroutine in this package, and no map is ranged over where its order could show. Time arrives in the entry; ids are
+// counted in the state. Whatever the world decides (password hashes, keys, certificates) is decided before the entry
+// and travels in it. A refusal is a result, the same on every replica; an error of the storage ends the process.
+//
+// # Who owns what
+//
+// raft's FSM goroutine is the only one that calls Apply, ApplyBatch, Snapshot and Restore, and the only one that touches
+// type state, a cache of what the store holds (package fsm/store, whose schema.go is the page to read first). Everybody
+// else reads the store through View and Query, or the few numbers that ApplyBatch publishes when it has committed.
+//
+// # How a command is added
+//
+// One message in fsmpb/fsm.proto, one file here with its apply function, one line in the switch of apply.go, and a
+// scenario in testdata.
+package fsm

@@ -1,0 +1,36 @@
+package fsm
+
+import "time"
+
+// Everything has a limit, and the limits stand here. The edge checks them in Validate before a command enters the log;
+// Apply checks again those that depend on the state.
+const (
+	MaxMessageBytes = 1 << 20 // body and attributes of one message, and all messages of one batch together
+	MaxBatchEntries = 10
+	MaxAttributes   = 10
+	MaxReceive      = 10 // messages that one receive returns
+
+	MaxQueueNameBytes = 80
+	MaxUserNameBytes  = 128
+
+	MinQueueLength = 1
+	MaxQueueLength = 100_000_000
+
+	MaxVisibilityTimeout = 43_200 * time.Second
+	MaxWait              = 20 * time.Second
+	MaxDelay             = 900 * time.Second
+
+	DefaultMaxLength         = 10_000
+	DefaultVisibilityTimeout = 30 * time.Second
+
+	MaxQueues          = 100_000
+	MaxUsers           = 10_000
+	MaxFamiliesPerUser = 100 // log-ins that can be refreshed; one more ends the oldest
+
+	AccessTokenLife  = 15 * time.Minute
+	RefreshTokenLife = 7 * 24 * time.Hour
+	RefreshGrace     = 10 * time.Second // a refresh token used twice within it gets the same answer
+
+	// maxDuePerEntry bounds the work that one log entry does for time that has passed (see advance).
+	maxDuePerEntry = 1_000
+)

@@ -1,0 +1,136 @@
+package fsm
+
+import (
+	"fmt"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/fastqueue/fastqueue/fsm/fsmpb"
+	"github.com/fastqueue/fastqueue/fsm/store"
+)
+
+// View reads a committed state, the same one for as long as it is open. Any goroutine may open one; Close it soon, since
+// it keeps files from being deleted.
+type View struct {
+	r *store.Reader
+	f *FSM
+}
+
+// View opens a view on the state as it is now.
+func (f *FSM) View() *View { return &View{r: f.store.NewReader(), f: f} }
+
+// Close releases the view.
+func (v *View) Close() { v.r.Close() }
+
+// Cluster returns the cluster record, or nil before the first command was applied.
+func (v *View) Cluster() *fsmpb.Cluster { return get(v, store.ClusterKey(), &fsmpb.Cluster{}) }
+
+// User returns a user, or nil.
+func (v *View) User(name string) *fsmpb.User { return get(v, store.UserKey(name), &fsmpb.User{}) }
+
+// Message returns the unchanging part of a message, or nil when it was deleted.
+func (v *View) Message(queue, sequence uint64) *fsmpb.Message {
+	return get(v, store.MessageKey(queue, sequence), &fsmpb.Message{})
+}
+
+// Members returns all members, sorted by id.
+func (v *View) Members() []*fsmpb.Member {
+	lower, upper := store.Members()
+	return list(v, lower, upper, func() *fsmpb.Member { return &fsmpb.Member{} }, -1)
+}
+
+// Keys returns the keys that sign tokens and receipts, or nil before the first command was applied.
+func (v *View) Keys() *fsmpb.Keys {
+	c := v.Cluster()
+	if c == nil {
+		return nil
+	}
+	lower, upper := store.SigningKeys()
+	keys := list(v, lower, upper, func() *fsmpb.SigningKey { return &fsmpb.SigningKey{} }, -1)
+	return &fsmpb.Keys{SigningKeys: keys, ReceiptKey: c.ReceiptKey}
+}
+
+// Queues returns up to limit queues whose names come after a name, sorted, and whether there are more.
+func (v *View) Queues(after string, limit int) (queues []*fsmpb.QueueInfo, more bool) {
+	lower, upper := store.QueuesAfter(after)
+	records := list(v, lower, upper, func() *fsmpb.Queue { return &fsmpb.Queue{} }, limit+1)
+	if len(records) > limit {
+		records, more = records[:limit], true
+	}
+	for _, rec := range records {
+		queues = append(queues, info(rec))
+	}
+	return queues, more
+}
+
+// Query answers a read from the committed state. Whether that state is new enough is the caller's business.
+func (f *FSM) Query(q *fsmpb.Query) *fsmpb.QueryResult {
+	v := f.View()
+	defer v.Close()
+	switch op := q.Op.(type) { // these carry their own proof, or none is needed
+	case *fsmpb.Query_GetUser:
+		u := v.User(op.GetUser.Name)
+		if u == nil {
+			return &fsmpb.QueryResult{Error: refuse(CodeUserNotFound, "There is no user with this name.")}
+		}
+		return &fsmpb.QueryResult{Value: &fsmpb.QueryResult_User{User: u}}
+	case *fsmpb.Query_GetKeys:
+		return &fsmpb.QueryResult{Value: &fsmpb.QueryResult_Keys{Keys: v.Keys()}}
+	}
+	if !v.holds(q.Principal) {
+		return &fsmpb.QueryResult{Error: unauthenticated()}
+	}
+	switch op := q.Op.(type) {
+	case *fsmpb.Query_ListQueues:
+		queues, more := v.Queues(op.ListQueues.After, int(op.ListQueues.Limit))
+		return &fsmpb.QueryResult{Value: &fsmpb.QueryResult_Queues{Queues: &fsmpb.QueueList{Queues: queues, More: more}}}
+	case *fsmpb.Query_CheckPrincipal:
+		return &fsmpb.QueryResult{}
+	}
+	return &fsmpb.QueryResult{Error: refuse(CodeInvalid, "This member does not know the query; all members should run the same version.")}
+}
+
+// holds tells whether a principal is a present user whose tokens were not invalidated.
+func (v *View) holds(p *fsmpb.Principal) bool {
+	u := v.User(p.GetName())
+	return u != nil && u.Id == p.GetUser() && u.Version == p.GetVersion()
+}
+
+// FillMessages adds the contents to the deliveries of a receive. A message that was deleted meanwhile is left out.
+func (f *FSM) FillMessages(r *fsmpb.ReceiveResult) {
+	if len(r.GetDeliveries()) == 0 {
+		return
+	}
+	v := f.View()
+	defer v.Close()
+	kept := r.Deliveries[:0]
+	for _, d := range r.Deliveries {
+		if d.Message = v.Message(r.Queue, d.Sequence); d.Message != nil {
+			kept = append(kept, d)
+		}
+	}
+	r.Deliveries = kept
+}
+
+func get[M proto.Message](v *View, key []byte, m M) (none M) {
+	b, ok := v.r.Get(key)
+	if !ok {
+		return none
+	}
+	if err := proto.Unmarshal(b, m); err != nil {
+		v.f.fatal(fmt.Errorf("record under %q: %w", key, err))
+	}
+	return m
+}
+
+func list[M proto.Message](v *View, lower, upper []byte, empty func() M, limit int) (all []M) {
+	v.r.Scan(lower, upper, func(key, value []byte) bool {
+		m := empty()
+		if err := proto.Unmarshal(value, m); err != nil {
+			v.f.fatal(fmt.Errorf("record under %q: %w", key, err))
+		}
+		all = append(all, m)
+		return len(all) != limit
+	})
+	return all
+}

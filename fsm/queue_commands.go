@@ -1,0 +1,65 @@
+package fsm
+
+import (
+	"github.com/fastqueue/fastqueue/fsm/fsmpb"
+	"github.com/fastqueue/fastqueue/fsm/store"
+)
+
+func (s *state) applyCreateQueue(owner *fsmpb.User, c *fsmpb.CreateQueue) *fsmpb.Result {
+	if s.queues[c.Name] != nil {
+		return refused(CodeQueueExists, "Queue with the given name already exists.")
+	}
+	if len(s.queues) >= MaxQueues {
+		return refused(CodeLimitReached, "The cluster has %d queues and %d are allowed; delete one first.", len(s.queues), MaxQueues)
+	}
+	q := s.rememberQueue(&fsmpb.Queue{
+		Id: s.newID(), Name: c.Name, Settings: c.Settings, CreatedMs: s.now,
+		NextSequence: 1, ReadyLow: 1, Owner: owner.Id,
+	})
+	s.touch(q)
+	return queueResult(q)
+}
+
+func (s *state) applyUpdateQueue(c *fsmpb.UpdateQueue) *fsmpb.Result {
+	q := s.queues[c.Name]
+	if q == nil {
+		return queueNotFound()
+	}
+	s.touch(q)
+	// The settings are replaced, not changed: results that other goroutines read share the old ones.
+	next := &fsmpb.QueueSettings{
+		MaxLength:          q.rec.Settings.GetMaxLength(),
+		VisibilityTimeoutS: q.rec.Settings.GetVisibilityTimeoutS(),
+	}
+	if c.MaxLength != nil {
+		next.MaxLength = *c.MaxLength
+	}
+	if c.VisibilityTimeoutS != nil {
+		next.VisibilityTimeoutS = *c.VisibilityTimeoutS
+	}
+	q.rec.Settings = next
+	return queueResult(q)
+}
+
+// applyDeleteQueue costs the same whatever the queue holds: ranges are deleted, and keys among the due work stay behind.
+func (s *state) applyDeleteQueue(c *fsmpb.DeleteQueue) *fsmpb.Result {
+	q := s.queues[c.Name]
+	if q == nil {
+		return queueNotFound()
+	}
+	s.touch(q) // nothing is written, but the rest of the process is told
+	delete(s.queues, q.rec.Name)
+	delete(s.byID, q.rec.Id)
+	s.windowItems -= q.counted
+	s.batch.Delete(store.QueueKey(q.rec.Name))
+	s.batch.DeleteRange(store.Messages(q.rec.Id))
+	s.batch.DeleteRange(store.Ready(q.rec.Id))
+	s.batch.DeleteRange(store.Unready(q.rec.Id))
+	return &fsmpb.Result{}
+}
+
+func queueResult(q *queue) *fsmpb.Result {
+	return &fsmpb.Result{Value: &fsmpb.Result_Queue{Queue: info(q.rec)}}
+}
+
+func queueNotFound() *fsmpb.Result { return refused(CodeQueueNotFound, "Queue not found.") }

@@ -1,0 +1,67 @@
+package fsm
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/hex"
+
+	"github.com/fastqueue/fastqueue/fsm/fsmpb"
+)
+
+const (
+	receiptFields = 8 + 8 + 4 // queue, sequence, delivery
+	receiptMAC    = 8
+)
+
+// EncodeReceipt renders a receipt as the ReceiptHandle that a client sees: the delivery it names and 64 bits of
+// HMAC-SHA256 under the cluster's receipt key, so that a handle can't be guessed or written by hand.
+func EncodeReceipt(key []byte, r *fsmpb.Receipt) string {
+	var b [receiptFields + receiptMAC]byte
+	binary.BigEndian.PutUint64(b[0:], r.GetQueue())
+	binary.BigEndian.PutUint64(b[8:], r.GetSequence())
+	binary.BigEndian.PutUint32(b[16:], r.GetDelivery())
+	copy(b[receiptFields:], receiptSum(key, b[:receiptFields]))
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+// DecodeReceipt reads a ReceiptHandle; false means that this cluster never gave it out.
+func DecodeReceipt(key []byte, handle string) (*fsmpb.Receipt, bool) {
+	if len(handle) != base64.RawURLEncoding.EncodedLen(receiptFields+receiptMAC) {
+		return nil, false
+	}
+	b, err := base64.RawURLEncoding.Strict().DecodeString(handle)
+	if err != nil || !hmac.Equal(b[receiptFields:], receiptSum(key, b[:receiptFields])) {
+		return nil, false
+	}
+	return &fsmpb.Receipt{
+		Queue:    binary.BigEndian.Uint64(b[0:]),
+		Sequence: binary.BigEndian.Uint64(b[8:]),
+		Delivery: binary.BigEndian.Uint32(b[16:]),
+	}, true
+}
+
+func receiptSum(key, fields []byte) []byte {
+	mac := hmac.New(sha256.New, key)
+	mac.Write(fields)
+	return mac.Sum(nil)[:receiptMAC]
+}
+
+// MessageID renders the place of a message, its queue's incarnation and its sequence, in the shape of a UUID.
+func MessageID(queue, sequence uint64) string {
+	var b [16]byte
+	binary.BigEndian.PutUint64(b[0:], queue)
+	binary.BigEndian.PutUint64(b[8:], sequence)
+	var s [36]byte
+	hex.Encode(s[0:8], b[0:4])
+	s[8] = '-'
+	hex.Encode(s[9:13], b[4:6])
+	s[13] = '-'
+	hex.Encode(s[14:18], b[6:8])
+	s[18] = '-'
+	hex.Encode(s[19:23], b[8:10])
+	s[23] = '-'
+	hex.Encode(s[24:36], b[10:16])
+	return string(s[:])
+}

@@ -1,0 +1,186 @@
+package fsm
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/fastqueue/fastqueue/fsm/fsmpb"
+	"github.com/fastqueue/fastqueue/fsm/store"
+)
+
+const (
+	dueWindowItems = 1_024
+	// maxWindowItems bounds the memory of all ready windows together (about 40 bytes each); beyond it all are dropped.
+	maxWindowItems = 1_000_000
+)
+
+// batch is what apply functions do with the store. Storage errors do not come back from it: they end the process.
+type batch interface {
+	Get(key []byte) ([]byte, bool)
+	Set(key, value []byte)
+	Delete(key []byte)
+	DeleteRange(start, end []byte)
+	Scan(lower, upper []byte, f func(key, value []byte) bool)
+}
+
+// state is the working copy of the small records and the windows over the large tables. Only raft's FSM goroutine uses
+// it. Everything in it can be read again from the store.
+type state struct {
+	batch batch // of the entries being applied
+
+	now    int64 // the greatest time that an entry carried, ms
+	nextID uint64
+	hash   uint64 // running hash over indexes and results
+
+	cluster *fsmpb.Cluster // nil before init_cluster
+	users   map[string]*fsmpb.User
+	userIDs map[uint64]*fsmpb.User
+	admins  int
+	queues  map[string]*queue
+	byID    map[uint64]*queue
+	due     window[store.Due]
+
+	dirty       []*queue // records to write at the end of the batch, in the order in which they were touched
+	windowMax   int      // items of one ready window
+	windowItems int      // items in all ready windows, counted in flush
+	corrupt     func(error)
+}
+
+// scanner is what load reads from.
+type scanner interface {
+	Get(key []byte) ([]byte, bool)
+	Scan(lower, upper []byte, f func(key, value []byte) bool)
+}
+
+// load reads the state from the store.
+func load(r scanner, windowMax int) (*state, error) {
+	s := &state{
+		users:     map[string]*fsmpb.User{},
+		userIDs:   map[uint64]*fsmpb.User{},
+		queues:    map[string]*queue{},
+		byID:      map[uint64]*queue{},
+		windowMax: windowMax,
+		nextID:    1,
+	}
+	dueLow := int64(0)
+	if v, ok := r.Get(store.ClockKey()); ok {
+		if len(v) != 32 {
+			return nil, fmt.Errorf("clock record of %d bytes, 32 expected", len(v))
+		}
+		s.now = int64(binary.BigEndian.Uint64(v))
+		s.nextID = binary.BigEndian.Uint64(v[8:])
+		s.hash = binary.BigEndian.Uint64(v[16:])
+		dueLow = int64(binary.BigEndian.Uint64(v[24:]))
+	}
+	s.due = newWindow(dueWindowItems, store.Due.Before, false)
+	s.due.drop(store.Due{At: dueLow})
+	if v, ok := r.Get(store.ClusterKey()); ok {
+		s.cluster = &fsmpb.Cluster{}
+		if err := proto.Unmarshal(v, s.cluster); err != nil {
+			return nil, fmt.Errorf("cluster record: %w", err)
+		}
+	}
+	if err := s.loadUsers(r); err != nil {
+		return nil, err
+	}
+	return s, s.loadQueues(r)
+}
+
+func (s *state) loadUsers(r scanner) (err error) {
+	lower, upper := store.Users()
+	r.Scan(lower, upper, func(key, value []byte) bool {
+		u := &fsmpb.User{}
+		if err = proto.Unmarshal(value, u); err != nil {
+			err = fmt.Errorf("user record %q: %w", key[1:], err)
+			return false
+		}
+		s.rememberUser(u)
+		return true
+	})
+	return err
+}
+
+func (s *state) loadQueues(r scanner) (err error) {
+	lower, upper := store.Queues()
+	r.Scan(lower, upper, func(key, value []byte) bool {
+		rec := &fsmpb.Queue{}
+		if err = proto.Unmarshal(value, rec); err != nil {
+			err = fmt.Errorf("queue record %q: %w", key[1:], err)
+			return false
+		}
+		s.rememberQueue(rec)
+		return true
+	})
+	return err
+}
+
+// newID counts up the ids of users, queues and families.
+func (s *state) newID() uint64 {
+	id := s.nextID
+	s.nextID++
+	return id
+}
+
+// flush writes the records that the entries of a batch changed, once each.
+func (s *state) flush() {
+	for _, q := range s.dirty {
+		q.dirty = false
+		if s.byID[q.rec.Id] == q { // not deleted meanwhile
+			s.batch.Set(store.QueueKey(q.rec.Name), s.encode(q.rec))
+		}
+		s.windowItems += q.window.len() - q.counted
+		q.counted = q.window.len()
+	}
+	s.dirty = s.dirty[:0]
+	v := make([]byte, 0, 32)
+	v = binary.BigEndian.AppendUint64(v, uint64(s.now))
+	v = binary.BigEndian.AppendUint64(v, s.nextID)
+	v = binary.BigEndian.AppendUint64(v, s.hash)
+	v = binary.BigEndian.AppendUint64(v, uint64(s.dueLow()))
+	s.batch.Set(store.ClockKey(), v)
+	if s.windowItems > maxWindowItems {
+		s.dropWindows()
+	}
+}
+
+// dueLow is a time before which nothing is due: what remains was due later, or advance has left it over.
+func (s *state) dueLow() int64 {
+	if d, ok := s.firstDue(); ok && d.At < s.now {
+		return d.At
+	}
+	return s.now
+}
+
+func (s *state) dropWindows() {
+	for _, q := range s.byID {
+		q.dropWindow()
+		q.counted = 0
+	}
+	s.windowItems = 0
+}
+
+// encode renders a record. The messages have no maps, so equal records have equal bytes.
+func (s *state) encode(m proto.Message) []byte {
+	b, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
+	if err != nil { // a string that is not UTF-8: the edge lets none through
+		s.corrupt(fmt.Errorf("encode %s: %w", m.ProtoReflect().Descriptor().Name(), err))
+	}
+	return b
+}
+
+// decode reads a record that this package wrote.
+func (s *state) decode(key, value []byte, m proto.Message) {
+	if err := proto.Unmarshal(value, m); err != nil {
+		s.corrupt(fmt.Errorf("record under %q: %w", key, err))
+	}
+}
+
+func (s *state) decodeDelivery(key, value []byte) delivery {
+	d, ok := decodeDelivery(value)
+	if !ok {
+		s.corrupt(fmt.Errorf("delivery state under %q is damaged", key))
+	}
+	return d
+}

@@ -1,0 +1,177 @@
+package store
+
+import "encoding/binary"
+
+// The key space. One byte of table, then fields; numbers are big-endian, so that keys sort as numbers do. The table of
+// byte 0x00 is the store's own (position and format); all others are written by package fsm, each as named here.
+//
+//	table  key                              value                  written by
+//	'c'    -                                fsmpb.Cluster          init_cluster
+//	'd'    due ms, kind, owner, sequence    empty                  receive and send with delay; login and refresh
+//	'f'    user id, family id               fsmpb.TokenFamily      login, refresh
+//	'k'    key id                           fsmpb.SigningKey       init_cluster
+//	'm'    queue id, sequence               fsmpb.Message          send; never changed
+//	'n'    -                                state clock, next id   every entry
+//	'p'    member id                        fsmpb.Member           put_member
+//	'q'    queue name                       fsmpb.Queue            every command on the queue, once per batch
+//	'r'    queue id, class, sequence        delivery state         a message that is ready
+//	's'    queue id, sequence               delivery state         a message that is leased or delayed
+//	'u'    user name                        fsmpb.User             register, password, delete
+//
+// A message has its delivery state under 'r' while it is ready and under 's' while it is not, never under both. Keys
+// under 'd' are hints: whoever reads one looks at the record it points to, so that deleting a queue may leave them behind.
+// The class orders deliveries inside a queue; 0 is the only one so far (priorities will be 255 minus the priority).
+const (
+	tableCluster   = 'c'
+	tableDue       = 'd'
+	tableFamily    = 'f'
+	tableKey       = 'k'
+	tableMessage   = 'm'
+	tableClock     = 'n'
+	tableMember    = 'p'
+	tableQueue     = 'q'
+	tableReady     = 'r'
+	tableUnready   = 's'
+	tableUser      = 'u'
+	tableAfterLast = 'z'
+)
+
+// DueKind says what a key under 'd' points to.
+type DueKind byte
+
+// Kinds of due work, in the order in which they are done when they are due in the same millisecond.
+const (
+	DueMessage DueKind = 1 // a lease that ends or a delay that is over: owner is the queue's id
+	DueFamily  DueKind = 2 // a family of refresh tokens that ends: owner is the user's id, sequence the family's
+)
+
+// Due is one key under 'd'.
+type Due struct {
+	At       int64 // milliseconds of state-machine time
+	Kind     DueKind
+	Owner    uint64
+	Sequence uint64
+}
+
+// Before orders due work as its keys are ordered.
+func (d Due) Before(o Due) bool {
+	if d.At != o.At {
+		return d.At < o.At
+	}
+	if d.Kind != o.Kind {
+		return d.Kind < o.Kind
+	}
+	if d.Owner != o.Owner {
+		return d.Owner < o.Owner
+	}
+	return d.Sequence < o.Sequence
+}
+
+// Key is the key of this due work.
+func (d Due) Key() []byte {
+	b := make([]byte, 1, 26)
+	b[0] = tableDue
+	b = binary.BigEndian.AppendUint64(b, uint64(d.At))
+	b = append(b, byte(d.Kind))
+	b = binary.BigEndian.AppendUint64(b, d.Owner)
+	return binary.BigEndian.AppendUint64(b, d.Sequence)
+}
+
+// ParseDue reads a key under 'd'.
+func ParseDue(key []byte) Due {
+	return Due{
+		At:       int64(binary.BigEndian.Uint64(key[1:])),
+		Kind:     DueKind(key[9]),
+		Owner:    binary.BigEndian.Uint64(key[10:]),
+		Sequence: binary.BigEndian.Uint64(key[18:]),
+	}
+}
+
+// DueEnd is the upper bound of a scan over all due work.
+func DueEnd() []byte { return []byte{tableDue + 1} }
+
+// ClusterKey is the key of the cluster record.
+func ClusterKey() []byte { return []byte{tableCluster} }
+
+// ClockKey is the key of the state clock and the next id.
+func ClockKey() []byte { return []byte{tableClock} }
+
+// SigningKey is the key of one signing key.
+func SigningKey(id string) []byte { return append([]byte{tableKey}, id...) }
+
+// SigningKeys bounds a scan over all signing keys.
+func SigningKeys() (lower, upper []byte) { return table(tableKey) }
+
+// MemberKey is the key of one member.
+func MemberKey(id string) []byte { return append([]byte{tableMember}, id...) }
+
+// Members bounds a scan over all members.
+func Members() (lower, upper []byte) { return table(tableMember) }
+
+// UserKey is the key of one user.
+func UserKey(name string) []byte { return append([]byte{tableUser}, name...) }
+
+// Users bounds a scan over all users.
+func Users() (lower, upper []byte) { return table(tableUser) }
+
+// FamilyKey is the key of one family of refresh tokens.
+func FamilyKey(user, family uint64) []byte { return pair(tableFamily, user, family) }
+
+// Families bounds a scan over the families of one user, oldest first.
+func Families(user uint64) (lower, upper []byte) { return owned(tableFamily, user) }
+
+// QueueKey is the key of one queue.
+func QueueKey(name string) []byte { return append([]byte{tableQueue}, name...) }
+
+// Queues bounds a scan over all queues.
+func Queues() (lower, upper []byte) { return table(tableQueue) }
+
+// QueuesAfter bounds a scan over the queues whose names come after this one.
+func QueuesAfter(name string) (lower, upper []byte) {
+	return append(QueueKey(name), 0), []byte{tableQueue + 1}
+}
+
+// MessageKey is the key of the unchanging part of one message.
+func MessageKey(queue, sequence uint64) []byte { return pair(tableMessage, queue, sequence) }
+
+// Messages bounds a scan over the messages of one queue.
+func Messages(queue uint64) (lower, upper []byte) { return owned(tableMessage, queue) }
+
+// UnreadyKey is the key of the delivery state of a leased or delayed message.
+func UnreadyKey(queue, sequence uint64) []byte { return pair(tableUnready, queue, sequence) }
+
+// Unready bounds a scan over the leased and delayed messages of one queue.
+func Unready(queue uint64) (lower, upper []byte) { return owned(tableUnready, queue) }
+
+// ReadyKey is the key of the delivery state of a ready message.
+func ReadyKey(queue uint64, class byte, sequence uint64) []byte {
+	b := make([]byte, 1, 18)
+	b[0] = tableReady
+	b = binary.BigEndian.AppendUint64(b, queue)
+	b = append(b, class)
+	return binary.BigEndian.AppendUint64(b, sequence)
+}
+
+// ReadySequence is the sequence that a key of ReadyKey ends with.
+func ReadySequence(key []byte) uint64 { return binary.BigEndian.Uint64(key[len(key)-8:]) }
+
+// Ready bounds a scan over the ready messages of one queue.
+func Ready(queue uint64) (lower, upper []byte) { return owned(tableReady, queue) }
+
+// State bounds a scan over everything that package fsm wrote.
+func State() (lower, upper []byte) { return []byte{1}, []byte{tableAfterLast} }
+
+func table(t byte) (lower, upper []byte) { return []byte{t}, []byte{t + 1} }
+
+func pair(t byte, a, b uint64) []byte {
+	k := make([]byte, 1, 17)
+	k[0] = t
+	k = binary.BigEndian.AppendUint64(k, a)
+	return binary.BigEndian.AppendUint64(k, b)
+}
+
+func owned(t byte, id uint64) (lower, upper []byte) {
+	lower = binary.BigEndian.AppendUint64([]byte{t}, id)
+	upper = binary.BigEndian.AppendUint64([]byte{t}, id+1)
+	return lower, upper
+}

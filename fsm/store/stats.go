@@ -1,0 +1,44 @@
+package store
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// Stats are counts since the store was opened.
+type Stats struct {
+	BytesReceived uint64        // of state streams from other members
+	BytesSent     uint64        // of state streams to other members
+	Installs      uint64        // states put in by Restore
+	Flushes       uint64        // by snapshots, checkpoints and Close; not Pebble's own
+	FlushTime     time.Duration // of those together; zero without Options.Now
+	LastFlush     time.Duration
+	DiskBytes     uint64 // used by the present generation
+}
+
+type counts struct {
+	received, sent, installs, flushes atomic.Uint64
+	flushTime, lastFlush              atomic.Int64 // ns
+}
+
+// flushed counts a flush that took d.
+func (c *counts) flushed(d time.Duration) {
+	c.flushes.Add(1)
+	c.flushTime.Add(int64(d))
+	c.lastFlush.Store(int64(d))
+}
+
+// Stats returns the present counts.
+func (s *Store) Stats() Stats {
+	g := s.acquire()
+	defer g.release()
+	return Stats{
+		BytesReceived: s.counts.received.Load(),
+		BytesSent:     s.counts.sent.Load(),
+		Installs:      s.counts.installs.Load(),
+		Flushes:       s.counts.flushes.Load(),
+		FlushTime:     time.Duration(s.counts.flushTime.Load()),
+		LastFlush:     time.Duration(s.counts.lastFlush.Load()),
+		DiskBytes:     g.db.Metrics().DiskSpaceUsage(),
+	}
+}

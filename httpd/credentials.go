@@ -1,0 +1,79 @@
+package httpd
+
+import (
+	"context"
+	"errors"
+
+	"github.com/fastqueue/fastqueue/auth"
+	"github.com/fastqueue/fastqueue/fsm"
+	"github.com/fastqueue/fastqueue/fsm/fsmpb"
+)
+
+// credentials is the JSON of register, login and delete.
+type credentials struct {
+	Username string `json:"username"`
+	Password string `json:"password"`
+}
+
+// check refuses credentials that are not there.
+func (c *credentials) check() error {
+	if err := required("username", c.Username); err != nil {
+		return err
+	}
+	return required("password", c.Password)
+}
+
+// named is the answer that repeats the user's name.
+type named struct {
+	Username string `json:"username"`
+}
+
+// verify returns the principal of the user whose name and password these are, as of a moment after the call. What the
+// caller then proposes for it is refused if the user has changed meanwhile.
+func (s *Server) verify(ctx context.Context, name, password string) (*fsmpb.Principal, error) {
+	u, err := s.userNamed(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if u == nil {
+		// As long as a real check, so that time does not tell who exists.
+		if err := s.hasher.VerifyUnknown(ctx, password); err != nil {
+			return nil, hashError(err)
+		}
+		return nil, &apiError{code: codeInvalidCredentials}
+	}
+	ok, err := s.hasher.Verify(ctx, password, u.GetPasswordHash())
+	if err != nil {
+		return nil, hashError(err)
+	}
+	if !ok {
+		return nil, &apiError{code: codeInvalidCredentials}
+	}
+	return &fsmpb.Principal{Name: u.GetName(), User: u.GetId(), Version: u.GetVersion()}, nil
+}
+
+// userNamed reads a user; nil when there is none.
+func (s *Server) userNamed(ctx context.Context, name string) (*fsmpb.User, error) {
+	if !isUserName(name) {
+		return nil, nil
+	}
+	result, err := s.read(ctx, &fsmpb.Query{Op: &fsmpb.Query_GetUser{GetUser: &fsmpb.GetUser{Name: name}}})
+	if hasCode(err, fsm.CodeUserNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return result.GetUser(), nil
+}
+
+// hashError translates an error of the hasher. Nothing was proposed yet when there is one.
+func hashError(err error) error {
+	switch {
+	case errors.Is(err, auth.ErrBusy):
+		return &apiError{code: codeBusy, detail: "Too many passwords are being checked at the moment. Try again in a second.", cause: err}
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return &apiError{code: codeTimeout, detail: "The password could not be checked in time. Try again.", cause: err}
+	}
+	return &apiError{code: codeInternal, cause: err}
+}

@@ -1,0 +1,141 @@
+package httpd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/fastqueue/fastqueue/fsm"
+	"github.com/fastqueue/fastqueue/fsm/fsmpb"
+)
+
+// receiveRequest is the JSON of a ReceiveMessage.
+type receiveRequest struct {
+	Max               integer `json:"MaxNumberOfMessages"`
+	VisibilityTimeout integer `json:"VisibilityTimeout"`
+	Wait              integer `json:"WaitTimeSeconds"`
+}
+
+// command validates the request; the duration is how long to wait for a first message.
+func (in *receiveRequest) command(r *request) (*fsmpb.Command, time.Duration, error) {
+	most, err := in.Max.between("MaxNumberOfMessages", 1, fsm.MaxReceive, 1)
+	if err != nil {
+		return nil, 0, err
+	}
+	visibility, err := in.VisibilityTimeout.between("VisibilityTimeout", 0, int64(fsm.MaxVisibilityTimeout.Seconds()), 0)
+	if err != nil {
+		return nil, 0, err
+	}
+	wait, err := in.Wait.between("WaitTimeSeconds", 0, int64(fsm.MaxWait.Seconds()), 0)
+	if err != nil {
+		return nil, 0, err
+	}
+	receive := &fsmpb.ReceiveMessage{Queue: r.queue, Max: uint32(most)}
+	if in.VisibilityTimeout.given {
+		receive.VisibilityTimeoutS = proto.Uint32(uint32(visibility))
+	}
+	cmd := &fsmpb.Command{Principal: r.principal(), Op: &fsmpb.Command_ReceiveMessage{ReceiveMessage: receive}}
+	return cmd, time.Duration(wait) * time.Second, nil
+}
+
+// receivedMessages is the answer to ReceiveMessage.
+type receivedMessages struct {
+	Messages []receivedMessage `json:"Messages"`
+}
+
+type receivedMessage struct {
+	ID            string     `json:"MessageId"`
+	Body          string     `json:"Body"`
+	Attributes    attributes `json:"Attributes"`
+	ReceiptHandle string     `json:"ReceiptHandle"`
+}
+
+func (s *Server) receiveMessage(ctx context.Context, r *request) (any, error) {
+	var in receiveRequest
+	if err := decode(r.body, &in); err != nil {
+		return nil, err
+	}
+	cmd, wait, err := in.command(r)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := s.keys(ctx) // before messages are taken that could not be answered
+	if err != nil {
+		return nil, err
+	}
+	received, err := s.receive(r, cmd, wait)
+	if err != nil {
+		return nil, err
+	}
+	return answerReceived(keys.GetReceiptKey(), received)
+}
+
+// receive takes messages, for which it has more time than other requests. Messages that come when the client has already
+// gone are given back.
+func (s *Server) receive(r *request, cmd *fsmpb.Command, wait time.Duration) (*fsmpb.ReceiveResult, error) {
+	if wait > 0 {
+		// The deadline for reading the request would end the wait of a client whose body came slowly.
+		err := http.NewResponseController(r.writer).SetReadDeadline(time.Time{})
+		if err != nil && !errors.Is(err, http.ErrNotSupported) {
+			return nil, fmt.Errorf("connection deadline: %w", err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(r.http.Context(), wait+requestTime)
+	defer cancel()
+	result, err := s.node.Receive(ctx, cmd, wait)
+	if err != nil {
+		return nil, nodeError(err, true)
+	}
+	if err := refusal(result.GetError()); err != nil {
+		return nil, err
+	}
+	received := result.GetReceive()
+	if gone := r.http.Context().Err(); gone != nil && len(received.GetDeliveries()) > 0 {
+		return nil, s.giveBack(r, received)
+	}
+	return received, nil
+}
+
+// giveBack releases messages whose receiver has gone. Its error is only seen in the log.
+func (s *Server) giveBack(r *request, received *fsmpb.ReceiveResult) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.http.Context()), requestTime)
+	defer cancel()
+	release := &fsmpb.ReleaseMessage{}
+	for _, d := range received.GetDeliveries() {
+		release.Receipts = append(release.Receipts, receiptOf(received, d))
+	}
+	_, err := s.propose(ctx, &fsmpb.Command{Op: &fsmpb.Command_ReleaseMessage{ReleaseMessage: release}})
+	if err != nil {
+		return fmt.Errorf("release: %w", err)
+	}
+	return &apiError{code: codeTimeout, detail: "The client has gone; its messages were released."}
+}
+
+func receiptOf(received *fsmpb.ReceiveResult, d *fsmpb.Delivery) *fsmpb.Receipt {
+	return &fsmpb.Receipt{Queue: received.GetQueue(), Sequence: d.GetSequence(), Delivery: d.GetDelivery()}
+}
+
+// answerReceived makes the answer of what was taken. A delivery without content was purged meanwhile.
+func answerReceived(receiptKey []byte, received *fsmpb.ReceiveResult) (receivedMessages, error) {
+	out := receivedMessages{Messages: make([]receivedMessage, 0, len(received.GetDeliveries()))}
+	for _, d := range received.GetDeliveries() {
+		if d.GetMessage() == nil {
+			continue
+		}
+		var content fsmpb.Content
+		if err := proto.Unmarshal(d.GetMessage().GetContent(), &content); err != nil {
+			return out, fmt.Errorf("decode message %s: %w", fsm.MessageID(received.GetQueue(), d.GetSequence()), err)
+		}
+		out.Messages = append(out.Messages, receivedMessage{
+			ID:            fsm.MessageID(received.GetQueue(), d.GetSequence()),
+			Body:          content.GetBody(),
+			Attributes:    content.GetAttributes(),
+			ReceiptHandle: fsm.EncodeReceipt(receiptKey, receiptOf(received, d)),
+		})
+	}
+	return out, nil
+}

@@ -1,0 +1,174 @@
+package httpd
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/fastqueue/fastqueue/fsm"
+)
+
+// meaning is how a code looks on the wire.
+type meaning struct {
+	status int
+	detail string // shown when the error brings none of its own
+}
+
+// meaningOf is the one table of codes and statuses. A code that is not in it is this package's fault: status 500.
+func meaningOf(code string) meaning {
+	switch code {
+	case fsm.CodeInvalid, codeInvalidJSON, codeMessageTooLong, codeBodyUnreadable:
+		return meaning{http.StatusBadRequest, "The request is not valid."}
+
+	case fsm.CodeUnauthenticated:
+		return meaning{http.StatusUnauthorized, "The access token is no longer valid. Log in again."}
+	case codeTokenExpired:
+		return meaning{http.StatusUnauthorized, "The access token has expired. Refresh it or log in again."}
+	case codeInvalidCredentials:
+		return meaning{http.StatusUnauthorized, "Wrong username or password."}
+	case fsm.CodeUserChanged:
+		return meaning{http.StatusUnauthorized, "The user was changed meanwhile. Try again with the present password."}
+	case fsm.CodeRefreshInvalid, fsm.CodeRefreshReused:
+		return meaning{http.StatusUnauthorized, "The refresh token is no longer valid. Log in again."}
+	case fsm.CodeForbidden:
+		return meaning{http.StatusForbidden, "This needs the admin role."}
+
+	case fsm.CodeQueueNotFound:
+		return meaning{http.StatusNotFound, "Queue not found."}
+	case fsm.CodeMessageNotFound:
+		return meaning{http.StatusNotFound, "Message not found. It was deleted before, or the handle is not of this queue."}
+	case fsm.CodeReceiptSuperseded:
+		return meaning{http.StatusNotFound, "The message was received again since. Only the newest handle deletes it."}
+	case fsm.CodeUserNotFound:
+		return meaning{http.StatusNotFound, "User not found."}
+	case codeNotFound:
+		return meaning{http.StatusNotFound, "There is nothing at this path."}
+	case codeMethodNotAllowed:
+		return meaning{http.StatusMethodNotAllowed, "This path does not take this method."}
+
+	case fsm.CodeQueueExists:
+		return meaning{http.StatusConflict, "Queue with the given name already exists."}
+	case fsm.CodeUserExists:
+		return meaning{http.StatusConflict, "User with the given name already exists."}
+	case fsm.CodeLastAdmin:
+		return meaning{http.StatusConflict, "The last user with the admin role can't be deleted."}
+	case fsm.CodeLimitReached:
+		return meaning{http.StatusConflict, "A limit of this cluster is reached."}
+
+	case codeBodyTooLarge:
+		return meaning{http.StatusRequestEntityTooLarge, "The body is too large."}
+	case codeUnsupportedEncoding:
+		return meaning{http.StatusUnsupportedMediaType, "The body must not be compressed."}
+	case fsm.CodeQueueFull:
+		return meaning{http.StatusTooManyRequests, "The queue is full. Receive and delete messages, or raise max_length."}
+	case codeBusy:
+		return meaning{http.StatusTooManyRequests, "Too many requests of this kind wait. Try again later."}
+
+	case codeNoLeader, codeNotLeader:
+		return meaning{http.StatusServiceUnavailable, "The cluster has no leader at the moment. Try again."}
+	case codeOverloaded:
+		return meaning{http.StatusServiceUnavailable, "Too many requests wait. Try again later."}
+	case codeTimeout:
+		return meaning{http.StatusServiceUnavailable, "The cluster did not answer in time. Try again."}
+	case codeShuttingDown:
+		return meaning{http.StatusServiceUnavailable, "This node is shutting down. Ask another one."}
+	}
+	return meaning{http.StatusInternalServerError, "Internal error. The server's log has the reason under this request id."}
+}
+
+// later says that the same request may succeed later: the answer carries Retry-After.
+func (m meaning) later() bool {
+	return m.status == http.StatusTooManyRequests || m.status == http.StatusServiceUnavailable
+}
+
+// text is what the client reads. The texts of two codes are part of the API, word for word.
+func (m meaning) text(code, detail string) string {
+	if detail == "" || m.status == http.StatusInternalServerError || code == fsm.CodeQueueExists || code == fsm.CodeQueueNotFound {
+		return m.detail
+	}
+	return detail
+}
+
+// errorBody is the JSON of every answer that is no success.
+type errorBody struct {
+	Detail    string `json:"detail"`
+	Code      string `json:"code"`
+	RequestID string `json:"request_id"`
+	Outcome   string `json:"outcome,omitempty"` // of writes: not_applied or unknown
+}
+
+// answer is a response that has not been written yet.
+type answer struct {
+	status     int
+	retryAfter time.Duration // 0: no header
+	value      any           // nil: no body
+}
+
+// answerTo makes the answer of a handler's two results.
+func answerTo(value any, err error, rt *route, requestID string) answer {
+	if err != nil {
+		return answerError(err, requestID, rt.kind == write)
+	}
+	if r, ok := value.(readiness); ok && !r.ready() {
+		return answer{status: http.StatusServiceUnavailable, value: value}
+	}
+	if rt.success == http.StatusNoContent {
+		value = nil
+	}
+	return answer{status: rt.success, value: value}
+}
+
+// answerError makes the answer to a failed request. The text of an error without a code is only for the log.
+func answerError(err error, requestID string, isWrite bool) answer {
+	e := &apiError{code: codeInternal, unknown: true}
+	errors.As(err, &e)
+	m := meaningOf(e.code)
+	body := errorBody{Detail: m.text(e.code, e.detail), Code: e.code, RequestID: requestID}
+	if m.status == http.StatusInternalServerError {
+		body.Code = codeInternal
+	}
+	if isWrite {
+		body.Outcome = "not_applied"
+		if e.unknown {
+			body.Outcome = "unknown"
+		}
+	}
+	a := answer{status: m.status, value: body}
+	if m.later() {
+		a.retryAfter = max(e.retryAfter, time.Second)
+	}
+	return a
+}
+
+// respond writes an answer. An error means that the client did not get it.
+func (s *Server) respond(w http.ResponseWriter, a answer) error {
+	h := w.Header()
+	if s.node.Draining() {
+		h["Connection"] = []string{"close"}
+	}
+	if a.retryAfter > 0 {
+		h["Retry-After"] = []string{strconv.FormatInt(int64((a.retryAfter+time.Second-1)/time.Second), 10)}
+	}
+	if a.status == http.StatusUnauthorized {
+		h["Www-Authenticate"] = []string{"Bearer"}
+	}
+	if a.value == nil {
+		w.WriteHeader(a.status)
+		return nil
+	}
+	b := s.buffers.get()
+	defer s.buffers.put(b)
+	if err := json.MarshalWrite(b, a.value); err != nil {
+		w.WriteHeader(http.StatusInternalServerError)
+		return fmt.Errorf("encode answer: %w", err)
+	}
+	h["Content-Type"] = []string{"application/json"}
+	h["Content-Length"] = []string{strconv.Itoa(b.Len())}
+	w.WriteHeader(a.status)
+	_, err := w.Write(b.Bytes())
+	return err
+}

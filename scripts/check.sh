@@ -1,0 +1,87 @@
+#!/usr/bin/env bash
+# The gate: everything that must hold before a change goes in. Without arguments it runs all steps; with names of steps, those.
+#
+#   scripts/check.sh              about fifteen minutes on two processors
+#   scripts/check.sh vet race     two of the steps
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+steps=(gofmt vet staticcheck imports determinism generated test race system)
+staticcheck=honnef.co/go/tools/cmd/staticcheck@v0.8.2
+raced=(./auth/... ./client/... ./cluster/... ./fsm/... ./httpd/...)
+
+step_gofmt() { # gofmt says nothing and succeeds when it finds something: its output is the finding
+  local found
+  found=$(gofmt -l .)
+  if [[ -n $found ]]; then
+    echo "not formatted, run gofmt -w on:" >&2
+    echo "$found" >&2
+    return 1
+  fi
+}
+
+step_vet() {
+  go vet ./...
+  go vet -tags system ./...
+}
+
+step_staticcheck() { go run "$staticcheck" -tags system ./...; }
+
+step_imports() { scripts/imports.sh; }
+
+# What Apply does may depend on the log and the state alone. The store may arm a watchdog, but not look at the clock.
+step_determinism() {
+  local files found
+  mapfile -t files < <(find fsm -name '*.go' ! -name '*_test.go' ! -name '*.pb.go')
+  found=$(grep -nE '\btime\.(Now|Since|Until|Sleep|Tick|NewTicker)\b|\brand\.|\bos\.(Getenv|LookupEnv|Environ|Hostname|Getpid)\b' "${files[@]}" || true)
+  if [[ -n $found ]]; then
+    echo "a clock, chance or the environment in fsm:" >&2
+    echo "$found" >&2
+    return 1
+  fi
+}
+
+step_generated() { # the generated code is committed, so that building needs only Go
+  local proto
+  while read -r proto; do
+    if [[ ! -s ${proto%.proto}.pb.go ]]; then
+      echo "$proto has no generated code, run scripts/generate.sh" >&2
+      return 1
+    fi
+    if [[ -n $(git ls-files "$proto") && -z $(git ls-files "${proto%.proto}.pb.go") ]]; then
+      echo "${proto%.proto}.pb.go is not committed" >&2
+      return 1
+    fi
+  done < <(find . -name '*.proto' -not -path './.git/*')
+}
+
+step_test() { go test ./...; }
+
+step_race() { go test -race -timeout 15m "${raced[@]}"; }
+
+# Tests that need root or other programs carry the build tag "system" and a name that begins with TestSystem.
+step_system() { go test -tags system -run '^TestSystem' -timeout 15m ./...; }
+
+run_step() {
+  local began=$SECONDS status=0
+  echo "==> $1"
+  # A subshell of its own, with -e in force: inside "if" or "||" it would be ignored.
+  set +e
+  (set -e; "step_$1")
+  status=$?
+  set -e
+  if ((status != 0)); then
+    echo "==> $1 FAILED" >&2
+    exit 1
+  fi
+  echo "==> $1 passed in $((SECONDS - began)) s"
+}
+
+for name in "${@:-${steps[@]}}"; do
+  if [[ $(type -t "step_$name") != function ]]; then
+    echo "no step \"$name\"; the steps are: ${steps[*]}" >&2
+    exit 2
+  fi
+  run_step "$name"
+done
+echo "==> all passed"
