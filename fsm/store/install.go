@@ -62,9 +62,6 @@ func (s *Store) takeInstall(id string) (*install, bool) {
 // stream, and makes all of it durable. Nothing that is in use has changed.
 func (i *install) prepare(m *storepb.Manifest) error {
 	o := &i.s.o
-	if err := syncDir(o.FS, i.dir); err != nil {
-		return o.fail(wrap("sync received state", err))
-	}
 	db, err := openEngine(o, i.s.cache, i.dir, false)
 	if err != nil {
 		return streamError("it does not open: %w", err)
@@ -167,8 +164,7 @@ func (k *sink) write(p []byte) error {
 }
 
 func (k *sink) finish() error {
-	err := k.file.Sync()
-	if err := errors.Join(err, k.file.Close()); err != nil {
+	if err := k.file.Close(); err != nil { // a syncing file syncs once more when it is closed
 		return k.s.o.fail(wrap("sync received state", err))
 	}
 	k.file = nil

@@ -28,17 +28,19 @@ func (c *counts) flushed(d time.Duration) {
 	c.lastFlush.Store(int64(d))
 }
 
-// Stats returns the present counts.
+// Stats returns the present counts. After Close DiskBytes is zero.
 func (s *Store) Stats() Stats {
-	g := s.acquire()
-	defer g.release()
-	return Stats{
+	st := Stats{
 		BytesReceived: s.counts.received.Load(),
 		BytesSent:     s.counts.sent.Load(),
 		Installs:      s.counts.installs.Load(),
 		Flushes:       s.counts.flushes.Load(),
 		FlushTime:     time.Duration(s.counts.flushTime.Load()),
 		LastFlush:     time.Duration(s.counts.lastFlush.Load()),
-		DiskBytes:     g.db.Metrics().DiskSpaceUsage(),
 	}
+	if g, ok := s.tryAcquire(); ok {
+		st.DiskBytes = g.db.Metrics().DiskSpaceUsage()
+		g.release()
+	}
+	return st
 }

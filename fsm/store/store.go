@@ -164,12 +164,21 @@ func (s *Store) current() *generation {
 
 // acquire returns the present generation with a reference for the caller.
 func (s *Store) acquire() *generation {
+	g, ok := s.tryAcquire()
+	if !ok {
+		panic("store: used after Close")
+	}
+	return g
+}
+
+// tryAcquire is acquire that says no after Close.
+func (s *Store) tryAcquire() (*generation, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed || !s.gen.acquire() {
-		panic("store: used after Close")
+		return nil, false
 	}
-	return s.gen
+	return s.gen, true
 }
 
 // flush makes everything applied so far durable.
