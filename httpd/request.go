@@ -3,6 +3,8 @@ package httpd
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -104,10 +106,13 @@ func requestID(h http.Header) string {
 	if id := h.Get("X-Request-Id"); id != "" && len(id) <= maxRequestIDBytes && isWord(id, "-_.") {
 		return id
 	}
-	return fmt.Sprintf("%016x%016x", rand.Uint64(), rand.Uint64())
+	var b [16]byte
+	binary.BigEndian.PutUint64(b[:8], rand.Uint64())
+	binary.BigEndian.PutUint64(b[8:], rand.Uint64())
+	return hex.EncodeToString(b[:])
 }
 
-// logRequest writes one line per request: faults of this node as errors, the rest only at debug level.
+// logRequest writes one line per request: what the cluster failed to do as errors, the rest only at debug level.
 func (s *Server) logRequest(r *request, status int, err error, started time.Time) {
 	if err == nil && !s.logger.IsDebug() {
 		return
@@ -117,7 +122,8 @@ func (s *Server) logRequest(r *request, status int, err error, started time.Time
 	if err != nil {
 		args = append(args, "error", err)
 	}
-	if err != nil && status >= http.StatusInternalServerError {
+	clientGone := r.http.Context().Err() != nil
+	if err != nil && status >= http.StatusInternalServerError && !clientGone {
 		s.logger.Error("request failed", args...)
 		return
 	}

@@ -59,33 +59,64 @@ func TestBusyPortIsAnError(t *testing.T) {
 	}
 }
 
-// TestCloseWaitsForRequests, but not longer than its context.
-func TestCloseWaitsForRequests(t *testing.T) {
-	a := newAPI(t)
+// waiting opens a server on which one request waits for messages, and returns how to end its wait.
+func waiting(t *testing.T) (a *api, status chan string, release func()) {
+	t.Helper()
+	a = newAPI(t)
 	a.server.addr = "127.0.0.1:0"
 	if err := a.server.Open(); err != nil {
 		t.Fatal(err)
 	}
 	a.must("POST", "/v1/queues", `{"name":"q"}`)
-	entered, release := make(chan struct{}), make(chan struct{})
+	entered, end := make(chan struct{}), make(chan struct{})
 	a.node.onReceive = func(context.Context, time.Duration) {
 		close(entered)
-		<-release
+		<-end
 	}
-	status := make(chan string, 1)
+	status = make(chan string, 1)
 	go func() { status <- a.overTheWire(`{"Action":"ReceiveMessage","WaitTimeSeconds":20}`) }()
 	<-entered
-	ctx, cancel := context.WithCancel(t.Context())
+	return a, status, func() { close(end) }
+}
+
+func TestCloseWaitsForRequests(t *testing.T) {
+	a, status, release := waiting(t)
 	closed := make(chan error, 1)
-	go func() { closed <- a.server.Close(ctx) }()
-	close(release)
+	go func() { closed <- a.server.Close(t.Context()) }()
+	for { // until the listener is closed
+		conn, err := net.Dial("tcp", a.server.Addr().String())
+		if err != nil {
+			break
+		}
+		if err := conn.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	select {
+	case err := <-closed:
+		t.Fatalf("Close returned with a request in progress: %v", err)
+	default:
+	}
+	release()
 	if got := <-status; got != "HTTP/1.1 200 OK" {
 		t.Errorf("the request in progress got %q", got)
 	}
 	if err := <-closed; err != nil {
 		t.Errorf("Close: %v", err)
 	}
+}
+
+func TestCloseGivesUpWithItsContext(t *testing.T) {
+	a, status, release := waiting(t)
+	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
+	if err := a.server.Close(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("Close: %v", err)
+	}
+	if got := <-status; strings.Contains(got, "200") {
+		t.Errorf("the request in progress got %q", got)
+	}
+	release()
 }
 
 // overTheWire sends a message request on a connection of its own and returns the status line.

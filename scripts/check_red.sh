@@ -13,8 +13,14 @@ plant_staticcheck() { printf 'package client\n\nfunc planted() {}\n' >client/pla
 plant_imports() { printf 'package auth\n\nimport _ "github.com/fastqueue/fastqueue/client"\n' >auth/planted.go; }
 plant_determinism() { printf 'package fsm\n\nimport "time"\n\nfunc Planted() time.Time { return time.Now() }\n' >fsm/planted.go; }
 plant_generated() { rm fsm/fsmpb/fsm.pb.go; }
-plant_test() { printf 'package client\n\nimport "testing"\n\nfunc TestPlanted(t *testing.T) { t.Error("planted") }\n' >client/planted_test.go; }
+# The steps that run tests are tried with the planted test alone.
+alone() { find . -name '*_test.go' -delete; }
+plant_test() {
+  alone
+  printf 'package client\n\nimport "testing"\n\nfunc TestPlanted(t *testing.T) { t.Error("planted") }\n' >client/planted_test.go
+}
 plant_race() {
+  alone
   cat >client/planted_test.go <<'GO'
 package client
 
@@ -32,7 +38,17 @@ func TestPlanted(t *testing.T) {
 }
 GO
 }
-plant_system() { printf '//go:build system\n\npackage client\n\nimport "testing"\n\nfunc TestSystemPlanted(t *testing.T) { t.Error("planted") }\n' >client/planted_test.go; }
+plant_system() {
+  alone
+  printf '//go:build system\n\npackage client\n\nimport "testing"\n\nfunc TestSystemPlanted(t *testing.T) { t.Error("planted") }\n' >client/planted_test.go
+}
+
+# What the step must say about its fault.
+declare -A finding=(
+  [gofmt]='client/planted\.go' [vet]='client/planted\.go.*wrong type' [staticcheck]='client/planted\.go.*U1000'
+  [imports]='auth must not import' [determinism]='fsm/planted\.go' [generated]='has no generated code'
+  [test]='FAIL: TestPlanted' [race]='DATA RACE' [system]='FAIL: TestSystemPlanted'
+)
 
 steps=(gofmt vet staticcheck imports determinism generated test race system)
 for step in "${@:-${steps[@]}}"; do
@@ -45,6 +61,11 @@ for step in "${@:-${steps[@]}}"; do
     cat "$copy/$step.log" >&2
     exit 1
   fi
-  echo "$step: red, as it should be: $(grep -v '^==>' "$copy/$step.log" | grep -m1 -iE 'planted|fault|generated|race|format' || tail -n1 "$copy/$step.log")"
+  if ! grep -E -m1 "${finding[$step]}" "$copy/$step.log"; then
+    echo "step $step is red, but not because of the planted fault:" >&2
+    cat "$copy/$step.log" >&2
+    exit 1
+  fi
+  echo "==> $step: red, as it should be"
   rm -rf "$tree"
 done

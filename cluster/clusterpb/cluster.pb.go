@@ -982,7 +982,7 @@ func (x *AdmitResult) GetMembers() []*fsmpb.Member {
 
 type JoinRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Proof         []byte                 `protobuf:"bytes,1,opt,name=proof,proto3" json:"proof,omitempty"`                     // HMAC(join key, "joiner" || TLS exporter)
+	Proof         []byte                 `protobuf:"bytes,1,opt,name=proof,proto3" json:"proof,omitempty"`                     // HMAC(join key, "joiner" || TLS exporter || SHA-256 of the message without the proof)
 	AskOnly       bool                   `protobuf:"varint,2,opt,name=ask_only,json=askOnly,proto3" json:"ask_only,omitempty"` // tell which cluster you belong to, admit nobody
 	Member        *fsmpb.Member          `protobuf:"bytes,3,opt,name=member,proto3" json:"member,omitempty"`
 	PublicKey     []byte                 `protobuf:"bytes,4,opt,name=public_key,json=publicKey,proto3" json:"public_key,omitempty"`
@@ -1059,7 +1059,7 @@ func (x *JoinRequest) GetClusterId() string {
 type JoinResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Refusal       string                 `protobuf:"bytes,1,opt,name=refusal,proto3" json:"refusal,omitempty"`                      // not empty: one clear line, and nothing else is set
-	Proof         []byte                 `protobuf:"bytes,2,opt,name=proof,proto3" json:"proof,omitempty"`                          // HMAC(join key, "member" || TLS exporter)
+	Proof         []byte                 `protobuf:"bytes,2,opt,name=proof,proto3" json:"proof,omitempty"`                          // HMAC(join key, "member" || TLS exporter || SHA-256 of the message without the proof)
 	ClusterId     string                 `protobuf:"bytes,3,opt,name=cluster_id,json=clusterId,proto3" json:"cluster_id,omitempty"` // empty: this node belongs to no cluster yet
 	Admit         *AdmitResult           `protobuf:"bytes,4,opt,name=admit,proto3" json:"admit,omitempty"`
 	unknownFields protoimpl.UnknownFields

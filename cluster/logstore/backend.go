@@ -1,6 +1,8 @@
 package logstore
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -38,9 +40,41 @@ func detect(dir string) (Kind, error) {
 	return "", nil
 }
 
+// openBolt opens the log file. A new one gets its name when it is complete: bolt cannot open a file whose creation was
+// cut short.
 func openBolt(dir string) (backend, error) {
+	path := filepath.Join(dir, boltFile)
+	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+		if err := createBolt(path); err != nil {
+			return nil, fmt.Errorf("create log file: %w", err)
+		}
+	} else if err != nil {
+		return nil, err
+	}
+	return newBolt(path)
+}
+
+func createBolt(path string) error {
+	temp := path + ".tmp"
+	if err := os.RemoveAll(temp); err != nil {
+		return err
+	}
+	b, err := newBolt(temp)
+	if err != nil {
+		return err
+	}
+	if err := b.Close(); err != nil {
+		return err
+	}
+	if err := os.Rename(temp, path); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+func newBolt(path string) (*raftboltdb.BoltStore, error) {
 	return raftboltdb.New(raftboltdb.Options{
-		Path: filepath.Join(dir, boltFile),
+		Path: path,
 		BoltOptions: &bbolt.Options{
 			Timeout:        boltLockWait,
 			NoFreelistSync: true, // else every commit writes the free list, which grows with the largest log ever held

@@ -3,6 +3,8 @@ package logstore
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -302,4 +304,16 @@ func TestAppendedBytesAndObserve(t *testing.T) {
 			t.Errorf("observed %q, want %q", calls, want)
 		}
 	})
+}
+
+// A first start that was cut short leaves nothing in the way.
+func TestOpenRepairsAnUnfinishedCreation(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, boltFile+".tmp"), []byte("half a file"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, dir, Bolt)
+	add(t, s, 1, 3, 1)
+	closeStore(t, s)
+	want(t, open(t, dir, Bolt), 1, 3, always(1))
 }

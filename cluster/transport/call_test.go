@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -331,7 +332,7 @@ func BenchmarkCall(b *testing.B) {
 	if _, err := a.Call(context.Background(), "b", propose(body)); err != nil {
 		b.Fatal(err)
 	}
-	before := a.Stats()
+	before, cpu := a.Stats(), processTime(b)
 	b.ReportAllocs()
 	b.ResetTimer()
 	var wg sync.WaitGroup
@@ -351,6 +352,18 @@ func BenchmarkCall(b *testing.B) {
 	wg.Wait()
 	b.StopTimer()
 	s := a.Stats()
+	b.ReportMetric((processTime(b)-cpu).Seconds()*1e6/float64(b.N), "cpu-us/call")
 	b.ReportMetric(float64(s.Calls-before.Calls)/float64(s.Frames-before.Frames), "calls/frame")
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "calls/s")
+}
+
+// processTime is the processor time of both ends, which share this process; unlike ns/op it hardly depends on what
+// else the machine does.
+func processTime(b *testing.B) time.Duration {
+	b.Helper()
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

@@ -57,7 +57,7 @@ func TestPreambleMismatches(t *testing.T) {
 		{"no certificate", nil, good, "no certificate was shown"},
 		{"another CA", &foreignCert, good, "certificate is not accepted"},
 		{"expired", &expired, good, "certificate is not accepted"},
-		{"the CA's own certificate", &authority, with(func(p *preamble) { p.sender = "FastQueue cluster CA" }), "certificate"},
+		{"the CA's own certificate", &authority, with(func(p *preamble) { p.sender = "FastQueue cluster CA" }), "certificate is not one of a member"},
 		{"sender", &cert, with(func(p *preamble) { p.sender = "c" }), "the certificate is of a, the preamble of c"},
 		{"cluster", &cert, with(func(p *preamble) { p.cluster = "cluster-2" }), "belongs to the cluster cluster-1, not to cluster-2"},
 		{"receiver", &cert, with(func(p *preamble) { p.receiver = "d" }), "this node is b, not d"},

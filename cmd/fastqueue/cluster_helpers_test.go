@@ -230,7 +230,7 @@ func (n *testNode) view() (client.Cluster, error) {
 	return n.api.Cluster(ctx)
 }
 
-// waitVoters waits until every running node counts n voters.
+// waitVoters waits until every running node counts n members, all of them voters.
 func (c *testCluster) waitVoters(n int) {
 	c.t.Helper()
 	eventually(c.t, fmt.Sprintf("%d voters", n), func() error {
@@ -248,7 +248,7 @@ func (c *testCluster) waitVoters(n int) {
 					voters++
 				}
 			}
-			if voters != n {
+			if voters != n || len(v.Members) != n {
 				return fmt.Errorf("%s counts %d voters of %d members", node.name, voters, len(v.Members))
 			}
 		}

@@ -12,6 +12,9 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
+// plantedKills is how often the broken leader is killed; each kill loses about ten acknowledged messages.
+const plantedKills = 3
+
 // repository is the root of the checkout, as seen from this package's folder.
 const repository = "../.."
 
@@ -19,8 +22,8 @@ const repository = "../.."
 // find acknowledged messages that are lost.
 func TestKillTestCatchesEarlyAck(t *testing.T) {
 	l := startLoad(startClusterOf(t, plantedBinary(t, "ack-before-commit"), 3))
-	for range leaderKills {
-		l.waitAcknowledged(500, 50)
+	for range plantedKills {
+		l.waitAcknowledged(300, 30)
 		l.killLeader(requestsAtKill)
 	}
 	l.finish()

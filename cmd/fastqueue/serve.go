@@ -56,6 +56,9 @@ func serve(ctx context.Context, o nodeOptions) error {
 		if err := d.node.Found(f); err != nil {
 			return err
 		}
+		if err := d.node.WaitVoter(ctx); err != nil {
+			return err
+		}
 		d.greet()
 		return nil
 	})

@@ -62,7 +62,7 @@ func TestACrashLeavesAnExactPrefix(t *testing.T) {
 	f := openStore(t, fs)
 	m := model{{}}
 	least := uint64(0)
-	for i := range 600 {
+	for i := range 400 {
 		f.applyNext(&m, rng)
 		if rng.IntN(40) == 0 {
 			if err := f.flush(f.current()); err != nil {
@@ -70,7 +70,7 @@ func TestACrashLeavesAnExactPrefix(t *testing.T) {
 			}
 			least = f.Position().Index
 		}
-		if i%15 != 0 {
+		if i%16 != 0 {
 			continue
 		}
 		clone := fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: rng.IntN(101), RNG: rng})

@@ -12,6 +12,9 @@ import (
 	"github.com/fastqueue/fastqueue/fsm/store/storepb"
 )
 
+// scratchBytes is the piece in which a received file is written.
+const scratchBytes = 64 << 10
+
 // install is a state received from another member, complete and checked, in a directory of its own. As an io.ReadCloser
 // it only carries itself through raft from Snapshots().Open to Restore.
 type install struct {
@@ -102,6 +105,7 @@ type sink struct {
 	dir      string
 	dec      *decoder // nil before the first byte
 	file     vfs.File // being written, or nil
+	scratch  []byte
 	size     int64
 	ended    bool
 }
@@ -156,9 +160,17 @@ func (k *sink) create(name string) error {
 	return nil
 }
 
+// write copies first: a file of the engine's file system may change what it is given, a raft sink may not.
 func (k *sink) write(p []byte) error {
-	if _, err := k.file.Write(p); err != nil {
-		return k.s.o.fail(wrap("write received state", err))
+	if k.scratch == nil {
+		k.scratch = make([]byte, scratchBytes)
+	}
+	for len(p) > 0 {
+		n := copy(k.scratch, p)
+		if _, err := k.file.Write(k.scratch[:n]); err != nil {
+			return k.s.o.fail(wrap("write received state", err))
+		}
+		p = p[n:]
 	}
 	return nil
 }

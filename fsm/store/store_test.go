@@ -9,6 +9,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/hashicorp/go-hclog"
 )
 
 func TestBatchReadsItsOwnWrites(t *testing.T) {
@@ -160,7 +161,8 @@ func TestOpenRefusesOtherFormats(t *testing.T) {
 
 func raiseEngineFormat(t *testing.T, fs vfs.FS) {
 	t.Helper()
-	db, err := pebble.Open(testDir+"/g-00000001", &pebble.Options{FS: fs, FormatMajorVersion: engineFormat + 3})
+	quiet := engineLogger{&Options{Logger: hclog.NewNullLogger(), Fatal: func(err error) { t.Error(err) }}}
+	db, err := pebble.Open(testDir+"/g-00000001", &pebble.Options{FS: fs, FormatMajorVersion: engineFormat + 3, Logger: quiet})
 	if err != nil {
 		t.Fatal(err)
 	}

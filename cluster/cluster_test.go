@@ -1,0 +1,242 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/fastqueue/fastqueue/cluster/transport"
+	"github.com/fastqueue/fastqueue/fsm/fsmpb"
+)
+
+const testDeadline = 30 * time.Second
+
+// testCluster is a cluster of nodes in this process, over real connections and disks. Node i has the cluster address
+// "n<i>.test:9081", which the test's dialler resolves to wherever the node listens at the moment.
+type testCluster struct {
+	t        *testing.T
+	logStore string
+	token    string
+	change   func(*Config) // of each node's configuration, may be nil
+	mu       sync.Mutex
+	resolve  map[string]string // name:port -> address
+	nodes    []*testNode
+}
+
+type testNode struct {
+	*Node
+	dir string
+}
+
+func newTestCluster(t *testing.T, logStore string, nodes int, change func(*Config)) *testCluster {
+	t.Helper()
+	c := &testCluster{t: t, logStore: logStore, token: transport.NewJoinToken(), change: change, resolve: map[string]string{}}
+	base := t.TempDir() // made first, so that it is removed after the nodes have stopped
+	t.Cleanup(func() {
+		for i := range c.nodes {
+			c.stop(i)
+		}
+	})
+	for i := range nodes {
+		c.nodes = append(c.nodes, &testNode{dir: filepath.Join(base, name(i))})
+		c.start(i)
+	}
+	return c
+}
+
+func name(i int) string    { return fmt.Sprintf("n%d", i) }
+func address(i int) string { return name(i) + ".test:9081" }
+
+func (c *testCluster) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	c.mu.Lock()
+	real, ok := c.resolve[addr]
+	c.mu.Unlock()
+	if !ok {
+		return nil, fmt.Errorf("no such host: %s", addr)
+	}
+	return (&net.Dialer{}).DialContext(ctx, network, real)
+}
+
+// start opens node i: it founds the cluster if it is the first, joins it if its directory is empty, or goes on.
+func (c *testCluster) start(i int) {
+	c.t.Helper()
+	n := c.open(i)
+	var err error
+	switch member := n.directory.ClusterID != ""; {
+	case member:
+		err = n.Start()
+	case i == 0:
+		err = n.Found(Founding{JoinToken: c.token, AdminName: "admin", AdminPasswordHash: "hash"})
+		if err == nil {
+			ctx, cancel := context.WithTimeout(context.Background(), testDeadline)
+			defer cancel()
+			err = n.WaitVoter(ctx)
+		}
+	default:
+		ctx, cancel := context.WithTimeout(context.Background(), testDeadline)
+		defer cancel()
+		for err = n.Join(ctx, []string{address(0), address(1)}, c.token); err != nil && ctx.Err() == nil; {
+			err = n.Join(ctx, []string{address(0), address(1)}, c.token)
+		}
+		if err == nil {
+			err = n.WaitVoter(ctx)
+		}
+	}
+	if err != nil {
+		c.t.Fatalf("start %s: %v", name(i), err)
+	}
+}
+
+// open makes node i anew on its directory and listens on a free port.
+func (c *testCluster) open(i int) *Node {
+	c.t.Helper()
+	config := Config{
+		DataDir: c.nodes[i].dir, NodeName: name(i), LogStore: c.logStore, Version: "test",
+		ClusterAddr: "127.0.0.1:0", AdvertiseCluster: address(i), AdvertiseHTTP: name(i) + ".test:9080",
+		Logger:  hclog.New(&hclog.LoggerOptions{Name: name(i), Level: hclog.Warn, Output: testWriter{c.t}}),
+		Exit:    func(code int, reason string) { c.t.Errorf("%s ends with code %d: %s", name(i), code, reason) },
+		Restart: func(reason string) { c.t.Errorf("%s wants to start again: %s", name(i), reason) },
+		Dial:    c.dial,
+		// Longer than in production: a test machine that does ten things at once is no reason for an election.
+		Heartbeat: 1500 * time.Millisecond, LeaderLease: time.Second,
+	}
+	if c.change != nil {
+		c.change(&config)
+	}
+	n := New(config)
+	c.nodes[i].Node = n
+	if _, err := n.Open(); err != nil {
+		c.t.Fatalf("open %s: %v", name(i), err)
+	}
+	c.mu.Lock()
+	c.resolve[address(i)] = n.ClusterAddr().String()
+	c.mu.Unlock()
+	return n
+}
+
+func (c *testCluster) stop(i int) {
+	c.t.Helper()
+	if c.nodes[i].Node == nil {
+		return
+	}
+	if err := c.nodes[i].Close(); err != nil {
+		c.t.Errorf("close %s: %v", name(i), err)
+	}
+	c.nodes[i].Node = nil
+}
+
+// leader waits until all nodes that run follow one that leads, and returns its number.
+func (c *testCluster) leader() (leader int) {
+	c.t.Helper()
+	eventually(c.t, "a leader", func() bool {
+		id := ""
+		for i, n := range c.nodes {
+			if n.Node != nil && n.replica.Load() != nil && n.replica.Load().leadership.Load() != nil {
+				leader, id = i, n.ID()
+			}
+		}
+		return id != "" && !slices.ContainsFunc(c.nodes, func(n *testNode) bool {
+			return n.Node != nil && (n.replica.Load() == nil || n.replica.Load().leader() != id)
+		})
+	})
+	return leader
+}
+
+// eventually waits for a condition. It is the only place of these tests that lets time pass.
+func eventually(t testing.TB, what string, condition func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(testDeadline)
+	for !condition() {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited %s for %s", testDeadline, what)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// testWriter passes log lines to the test's log.
+type testWriter struct{ t *testing.T }
+
+func (w testWriter) Write(b []byte) (int, error) {
+	w.t.Logf("%s", b)
+	return len(b), nil
+}
+
+var admin = &fsmpb.Principal{User: 1, Version: 1, Name: "admin"}
+
+// propose has a command applied through node i and returns its result.
+func (c *testCluster) propose(i int, command *fsmpb.Command) *fsmpb.Result {
+	c.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), testDeadline)
+	defer cancel()
+	command.Principal = admin
+	result, err := c.nodes[i].Propose(ctx, command)
+	if err != nil {
+		c.t.Fatalf("propose through %s: %v", name(i), err)
+	}
+	return result
+}
+
+func (c *testCluster) createQueue(i int, queue string) {
+	c.t.Helper()
+	result := c.propose(i, &fsmpb.Command{Op: &fsmpb.Command_CreateQueue{CreateQueue: &fsmpb.CreateQueue{
+		Name: queue, Settings: &fsmpb.QueueSettings{MaxLength: 1_000_000, VisibilityTimeoutS: 30},
+	}}})
+	if result.Error != nil {
+		c.t.Fatalf("create queue: %v", result.Error)
+	}
+}
+
+func sendCommand(queue, body string) *fsmpb.Command {
+	content, err := proto.Marshal(&fsmpb.Content{Body: body})
+	if err != nil {
+		panic(err)
+	}
+	return &fsmpb.Command{Principal: admin, Op: &fsmpb.Command_SendMessage{SendMessage: &fsmpb.SendMessage{
+		Queue: queue, Messages: []*fsmpb.NewMessage{{Content: content}},
+	}}}
+}
+
+func (c *testCluster) send(i int, queue, body string) {
+	c.t.Helper()
+	if result := c.propose(i, sendCommand(queue, body)); result.Error != nil || result.GetSend().Messages[0].Error != nil {
+		c.t.Fatalf("send: %v", result)
+	}
+}
+
+func receiveCommand(queue string, max uint32) *fsmpb.Command {
+	return &fsmpb.Command{Principal: admin, Op: &fsmpb.Command_ReceiveMessage{ReceiveMessage: &fsmpb.ReceiveMessage{Queue: queue, Max: max}}}
+}
+
+// receive returns the bodies that one receive through node i takes.
+func (c *testCluster) receive(i int, queue string, max uint32, wait time.Duration) (bodies []string) {
+	c.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), testDeadline)
+	defer cancel()
+	result, err := c.nodes[i].Receive(ctx, receiveCommand(queue, max), wait)
+	if err != nil || result.Error != nil {
+		c.t.Fatalf("receive through %s: %v, %v", name(i), result, err)
+	}
+	for _, d := range result.GetReceive().Deliveries {
+		content := &fsmpb.Content{}
+		if err := proto.Unmarshal(d.Message.Content, content); err != nil {
+			c.t.Fatal(err)
+		}
+		bodies = append(bodies, content.Body)
+	}
+	return bodies
+}
+
+func logStores(t *testing.T, test func(t *testing.T, logStore string)) {
+	for _, logStore := range []string{"bolt", "wal"} {
+		t.Run(logStore, func(t *testing.T) { test(t, logStore) })
+	}
+}

@@ -1,0 +1,341 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/fastqueue/fastqueue/fsm/fsmpb"
+)
+
+func TestEveryNodeAnswersEveryRequest(t *testing.T) {
+	logStores(t, func(t *testing.T, logStore string) {
+		c := newTestCluster(t, logStore, 3, nil)
+		for round := range 50 {
+			queue := fmt.Sprintf("q%d", round)
+			c.createQueue(round%3, queue)
+			c.send((round+1)%3, queue, "job")
+			if got := c.receive((round+2)%3, queue, 10, 0); !slices.Equal(got, []string{"job"}) {
+				t.Fatalf("round %d: received %q", round, got)
+			}
+		}
+	})
+}
+
+func TestAcknowledgedMessagesSurviveTheLeader(t *testing.T) {
+	logStores(t, func(t *testing.T, logStore string) {
+		c := newTestCluster(t, logStore, 3, nil)
+		c.createQueue(0, "q")
+		var sent []string
+		for round := range 3 {
+			leader := c.leader()
+			for i := range 10 {
+				body := fmt.Sprintf("%d-%d", round, i)
+				c.send(i%3, "q", body)
+				sent = append(sent, body)
+			}
+			c.stop(leader)
+			c.leader()
+			c.send((leader+1)%3, "q", fmt.Sprintf("%d-after", round))
+			sent = append(sent, fmt.Sprintf("%d-after", round))
+			c.start(leader)
+		}
+		var got []string
+		for len(got) < len(sent) {
+			bodies := c.receive(len(got)%3, "q", 10, time.Second)
+			if len(bodies) == 0 {
+				break
+			}
+			got = append(got, bodies...)
+		}
+		if !slices.Equal(got, sent) {
+			t.Errorf("received %q, want %q", got, sent)
+		}
+	})
+}
+
+func TestAnEmptyReceiveCostsNoLogEntry(t *testing.T) {
+	c := newTestCluster(t, "bolt", 3, nil)
+	c.createQueue(0, "q")
+	leader := c.leader()
+	r := c.nodes[leader].replica.Load()
+	before := r.raft.CommitIndex()
+	for i := range 1_000 {
+		if got := c.receive(i%3, "q", 1, 0); len(got) != 0 {
+			t.Fatalf("received %q from an empty queue", got)
+		}
+	}
+	if after := r.raft.CommitIndex(); after != before {
+		t.Errorf("1,000 empty receives made %d log entries", after-before)
+	}
+}
+
+func TestParallelSendsShareEntries(t *testing.T) {
+	c := newTestCluster(t, "bolt", 1, nil)
+	c.createQueue(0, "q")
+	l := c.nodes[c.leader()].replica.Load().leadership.Load()
+	entries, commands := l.writes.counts()
+	// The slots are taken, so that all sends wait together as they do behind a slow disk.
+	for range maxInFlight {
+		l.writes.slots <- struct{}{}
+	}
+	var all sync.WaitGroup
+	for i := range 256 {
+		all.Go(func() { c.send(0, "q", fmt.Sprint(i)) })
+	}
+	eventually(t, "256 sends in the queue", func() bool {
+		l.writes.mu.Lock()
+		defer l.writes.mu.Unlock()
+		return len(l.writes.queue) >= 255 // one may be on its way into an entry
+	})
+	for range maxInFlight {
+		<-l.writes.slots
+	}
+	all.Wait()
+	entriesAfter, commandsAfter := l.writes.counts()
+	if commandsAfter-commands != 256 || entriesAfter-entries >= 64 {
+		t.Errorf("%d commands in %d entries, want 256 in fewer than 64", commandsAfter-commands, entriesAfter-entries)
+	}
+}
+
+func TestLongPolls(t *testing.T) {
+	c := newTestCluster(t, "bolt", 3, nil)
+	c.createQueue(0, "q")
+	leader := c.leader()
+	received := make(chan string, 64)
+	var polls sync.WaitGroup
+	for i := range 30 {
+		polls.Go(func() {
+			for _, body := range c.receive(i%3, "q", 1, 20*time.Second) {
+				received <- body
+			}
+		})
+	}
+	l := c.nodes[leader].replica.Load().leadership.Load()
+	parked := func() int {
+		l.waiters.mu.Lock()
+		defer l.waiters.mu.Unlock()
+		return l.waiters.parked
+	}
+	eventually(t, "30 waiting receives", func() bool { return parked() == 30 })
+	entries, _ := l.writes.counts()
+	c.send((leader+1)%3, "q", "one")
+	if got := <-received; got != "one" {
+		t.Errorf("received %q", got)
+	}
+	if after, _ := l.writes.counts(); after-entries != 2 {
+		t.Errorf("one message for 30 waiting receives made %d entries, want 2: a send and one receive", after-entries)
+	}
+	if parked() != 29 {
+		t.Errorf("%d receives wait, want 29", parked())
+	}
+	for i := range 29 {
+		c.send(i%3, "q", fmt.Sprint(i))
+	}
+	polls.Wait()
+	close(received)
+	if n := len(received); n != 29 {
+		t.Errorf("29 messages woke %d receives", n)
+	}
+}
+
+func TestAClientThatHasGoneTakesNothingWithIt(t *testing.T) {
+	c := newTestCluster(t, "bolt", 3, nil)
+	c.createQueue(0, "q")
+	leader := c.leader()
+	w := c.nodes[leader].replica.Load().leadership.Load().waiters
+	for i := range 3 {
+		ctx, cancel := context.WithCancel(context.Background())
+		done := make(chan error, 1)
+		go func() {
+			_, err := c.nodes[i].Receive(ctx, receiveCommand("q", 1), 20*time.Second)
+			done <- err
+		}()
+		eventually(t, "the receive to wait", w.any)
+		cancel()
+		if err := <-done; err == nil {
+			t.Error("a cancelled receive has a result")
+		}
+		eventually(t, "the leader to forget the receive", func() bool { return !w.any() })
+		c.send(i, "q", "job")
+		if got := c.receive(i, "q", 1, 0); !slices.Equal(got, []string{"job"}) {
+			t.Errorf("received %q after a client of node %d had gone", got, i)
+		}
+	}
+}
+
+func TestAReceiveWhoseAnswerComesTooLateIsUndone(t *testing.T) {
+	c := newTestCluster(t, "bolt", 1, nil)
+	c.createQueue(0, "q")
+	c.send(0, "q", "job")
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel() // the client has gone before the receive is applied
+	if _, err := c.nodes[0].Receive(ctx, receiveCommand("q", 1), 0); err == nil {
+		t.Error("a cancelled receive has a result")
+	}
+	if got := c.receive(0, "q", 1, 20*time.Second); !slices.Equal(got, []string{"job"}) {
+		t.Errorf("received %q", got)
+	}
+}
+
+func TestWithoutAMajorityNothingIsAcknowledged(t *testing.T) {
+	c := newTestCluster(t, "bolt", 3, nil)
+	c.createQueue(0, "q")
+	leader := c.leader()
+	c.stop((leader + 1) % 3)
+	c.stop((leader + 2) % 3)
+	eventually(t, "the leader to step down", func() bool {
+		return c.nodes[leader].replica.Load().raft.State() != raft.Leader
+	})
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_, err := c.nodes[leader].Propose(ctx, sendCommand("q", "job"))
+	failure, ok := err.(*Error)
+	if !ok || failure.Code != CodeNoLeader || failure.Unknown {
+		t.Errorf("a send without a majority: %v", err)
+	}
+	if reasons := c.nodes[leader].Ready(); len(reasons) == 0 {
+		t.Error("a node without a majority says it is ready")
+	}
+}
+
+func TestRestartDoesNotReplayTheBacklog(t *testing.T) {
+	logStores(t, func(t *testing.T, logStore string) {
+		c := newTestCluster(t, logStore, 1, func(c *Config) { c.TrailingLogs, c.SnapshotEntries = 100, 100 })
+		c.createQueue(0, "q")
+		const messages = 50_000
+		for sent := 0; sent < messages; sent += 500 {
+			command := sendCommand("q", "job")
+			m := command.GetSendMessage()
+			for len(m.Messages) < 500 {
+				m.Messages = append(m.Messages, m.Messages[0])
+			}
+			c.propose(0, command)
+		}
+		r := c.nodes[0].replica.Load()
+		r.snapshot()
+		c.stop(0)
+		c.start(0)
+		c.leader()
+		r = c.nodes[0].replica.Load()
+		if replayed, _ := r.fsm.Progress(); replayed > 10 {
+			t.Errorf("%d batches were applied at start", replayed)
+		}
+		if stats := r.fsm.Store().Stats(); stats.Installs != 0 {
+			t.Errorf("the state was restored at start: %+v", stats)
+		}
+		if n, _ := r.fsm.ReadyMessages("q"); n != messages {
+			t.Errorf("%d messages are ready, want %d", n, messages)
+		}
+	})
+}
+
+func TestANodeThatWasAwayLongerThanTheLog(t *testing.T) {
+	logStores(t, func(t *testing.T, logStore string) {
+		c := newTestCluster(t, logStore, 3, func(c *Config) {
+			c.TrailingLogs, c.SnapshotEntries, c.SegmentBytes = 50, 50, 64<<10
+		})
+		c.createQueue(0, "q")
+		away := (c.leader() + 1) % 3
+		c.stop(away)
+		via := c.leader()
+		for i := range 400 {
+			c.send(via, "q", fmt.Sprintf("%0200d", i))
+		}
+		r := c.nodes[via].replica.Load()
+		r.snapshot()
+		c.start(away)
+		eventually(t, "the node to catch up", func() bool {
+			return c.nodes[away].FSM().Applied() >= r.fsm.Applied()
+		})
+		if got := c.nodes[away].FSM().Store().Stats().Installs; got != 1 {
+			t.Errorf("%d installs, want 1", got)
+		}
+		if n, _ := c.nodes[away].FSM().ReadyMessages("q"); n != 400 {
+			t.Errorf("the node has %d messages, want 400", n)
+		}
+		c.stop(via)
+		c.leader()
+		c.send(away, "q", "after")
+	})
+}
+
+func TestAllNodesMoveAtOnce(t *testing.T) {
+	c := newTestCluster(t, "bolt", 3, nil)
+	c.createQueue(0, "q")
+	c.send(0, "q", "job")
+	for i := range c.nodes {
+		c.stop(i)
+	}
+	for i := range c.nodes {
+		c.start(i) // on another port behind the same name
+	}
+	if got := c.receive(2, "q", 1, 10*time.Second); !slices.Equal(got, []string{"job"}) {
+		t.Errorf("received %q", got)
+	}
+}
+
+func TestAWipedNodeComesBackUnderAnotherIdentity(t *testing.T) {
+	c := newTestCluster(t, "bolt", 3, nil)
+	c.createQueue(0, "q")
+	c.send(0, "q", "job")
+	wiped := (c.leader() + 1) % 3
+	old := c.nodes[wiped].ID()
+	c.stop(wiped)
+	c.nodes[wiped].dir += "-new"
+	n := c.open(wiped)
+	ctx, cancel := context.WithTimeout(context.Background(), testDeadline)
+	defer cancel()
+	target := address((wiped + 1) % 3)
+	for n.Join(ctx, []string{target}, c.token) != nil { // refused while the old one counts as up
+		if ctx.Err() != nil {
+			t.Fatal("the wiped node was not admitted")
+		}
+	}
+	if err := n.WaitVoter(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if n.ID() == old {
+		t.Error("the node votes under the id whose votes it has forgotten")
+	}
+	voters := c.nodes[c.leader()].replica.Load().voters()
+	if len(voters) != 3 || slices.Contains(voters, old) {
+		t.Errorf("voters are %v, the old id was %s", voters, old)
+	}
+	if got := c.receive(wiped, "q", 1, 0); !slices.Equal(got, []string{"job"}) {
+		t.Errorf("received %q", got)
+	}
+}
+
+func TestDrainHandsOverAndAnswersPolls(t *testing.T) {
+	c := newTestCluster(t, "bolt", 3, nil)
+	c.createQueue(0, "q")
+	leader := c.leader()
+	poll := make(chan *fsmpb.Result, 1)
+	go func() {
+		result, err := c.nodes[leader].Receive(context.Background(), receiveCommand("q", 1), 20*time.Second)
+		if err != nil {
+			t.Error(err)
+		}
+		poll <- result
+	}()
+	eventually(t, "the receive to wait", c.nodes[leader].replica.Load().leadership.Load().waiters.any)
+	ctx, cancel := context.WithTimeout(context.Background(), testDeadline)
+	defer cancel()
+	c.nodes[leader].Drain(ctx)
+	if result := <-poll; len(result.GetReceive().Deliveries) != 0 {
+		t.Errorf("the poll got %v", result)
+	}
+	if reasons := c.nodes[leader].Ready(); len(reasons) == 0 {
+		t.Error("a draining node says it is ready")
+	}
+	if next := c.nodes[leader].replica.Load().leader(); next == c.nodes[leader].ID() || next == "" {
+		t.Errorf("leader after the drain is %q", next)
+	}
+	c.send(leader, "q", "forwarded")
+}
