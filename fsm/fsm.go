@@ -15,6 +15,10 @@ import (
 	"github.com/fastqueue/fastqueue/fsm/store"
 )
 
+// schema is the number of the key schema in store/schema.go and of the records in fsmpb. A store with another one is
+// refused.
+const schema = 1
+
 // defaultReadyWindow is how many ready messages of a busy queue are known ahead.
 const defaultReadyWindow = 512
 
@@ -56,7 +60,7 @@ func Open(dir string, o Options) (*FSM, error) {
 	}
 	f := &FSM{options: o}
 	s, err := store.Open(dir, store.Options{
-		FS: o.FS, Logger: o.Logger, Fatal: o.Fatal, OnInstall: f.reload, Restart: o.Restart, Log: o.Log,
+		Schema: schema, FS: o.FS, Logger: o.Logger, Fatal: o.Fatal, OnInstall: f.reload, Restart: o.Restart, Log: o.Log,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open state: %w", err)

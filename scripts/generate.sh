@@ -4,4 +4,4 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 protoc --go_out=. --go_opt=module=github.com/fastqueue/fastqueue \
   --go-grpc_out=. --go-grpc_opt=module=github.com/fastqueue/fastqueue \
-  fsm/fsmpb/fsm.proto cluster/clusterpb/cluster.proto
+  fsm/fsmpb/fsm.proto fsm/store/storepb/store.proto cluster/clusterpb/cluster.proto
