@@ -22,6 +22,7 @@ const directoryFormat = 1
 //	tls/            key and certificates of the cluster port
 //	log/            raft's log and votes
 //	state/          the state machine
+//	members.json    where members are, as they last said: needed to elect a leader, before the log is applied
 //	founding        the first command, until it is applied; only on the founder
 //	join-token, admin-password   secrets made at the first start, mode 0600
 type directory struct {
@@ -35,6 +36,7 @@ type directory struct {
 
 const (
 	directoryFile = "node.json"
+	membersFile   = "members.json"
 	foundingFile  = "founding"
 	tlsDir        = "tls"
 )
@@ -75,6 +77,34 @@ func (d directory) write(dir string) error {
 		return fmt.Errorf("encode data directory: %w", err)
 	}
 	return WriteFile(filepath.Join(dir, directoryFile), append(b, '\n'))
+}
+
+// saveAddresses writes down where members are. The caller holds n.mu.
+func (n *Node) saveAddresses() {
+	b, err := json.MarshalIndent(n.addresses, "", "  ")
+	if err == nil {
+		err = WriteFile(filepath.Join(n.config.DataDir, membersFile), append(b, '\n'))
+	}
+	if err != nil {
+		n.config.Exit(ExitStorage, "the addresses of the members can't be written: "+err.Error())
+	}
+}
+
+// loadAddresses reads what saveAddresses wrote. After all nodes were killed together this is all that a node knows of the
+// others: the state may not have been flushed, and the log is not applied before there is a leader.
+func (n *Node) loadAddresses() error {
+	path := filepath.Join(n.config.DataDir, membersFile)
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read addresses of members: %w", err)
+	}
+	if err := json.Unmarshal(b, &n.addresses); err != nil {
+		return fmt.Errorf("%s is damaged (%w): delete it if the other members run, and start again", path, err)
+	}
+	return nil
 }
 
 // WriteFile writes a file of mode 0600 that is either whole or absent after a crash.

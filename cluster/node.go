@@ -3,9 +3,12 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -66,6 +69,9 @@ func (n *Node) Open() (member bool, err error) {
 		d = newDirectory(n.config.NodeName, n.config.LogStore)
 	}
 	n.directory = d
+	if err := n.loadAddresses(); err != nil {
+		return false, err
+	}
 	n.port, err = transport.Listen(n.config.ClusterAddr, transport.Options{
 		Logger: n.config.Logger.Named("port"), Addresses: n.address, Dial: n.config.Dial,
 		Handler: n, JoinKeys: n.currentJoinKeys, Admit: n.admitRemote, Late: n.late,
@@ -167,23 +173,20 @@ func (n *Node) address(id string) (string, bool) {
 	return "", false
 }
 
-// members are the recorded members, overridden by what they last said of themselves.
+// members are the recorded members, overridden and completed by what members last said of themselves, sorted by id.
 func (n *Node) members() []*fsmpb.Member {
-	f := n.FSM()
-	if f == nil {
-		return nil
-	}
-	v := f.View()
-	defer v.Close()
-	members := v.Members()
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	for i, m := range members {
-		if said := n.addresses[m.Id]; said != nil {
-			members[i] = said
+	byID := map[string]*fsmpb.Member{}
+	if f := n.FSM(); f != nil {
+		v := f.View()
+		for _, m := range v.Members() {
+			byID[m.Id] = m
 		}
+		v.Close()
 	}
-	return members
+	n.mu.Lock()
+	maps.Copy(byID, n.addresses)
+	n.mu.Unlock()
+	return slices.SortedFunc(maps.Values(byID), func(a, b *fsmpb.Member) int { return strings.Compare(a.Id, b.Id) })
 }
 
 func (n *Node) whyWaiting() string {

@@ -3,9 +3,12 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
+	"github.com/hashicorp/raft"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/fastqueue/fastqueue/cluster/clusterpb"
@@ -46,7 +49,9 @@ func (n *Node) pollMembers(ctx context.Context) {
 	defer ticker.Stop()
 	for {
 		n.pollOnce(ctx)
-		n.compareHashes()
+		r := n.replica.Load()
+		n.forgetOthers(r)
+		n.compareHashes(r)
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
@@ -82,15 +87,31 @@ func (n *Node) poll(ctx context.Context, id string) *clusterpb.StatusResult {
 	return s
 }
 
-// heard remembers what a member says of itself.
+// heard remembers what a member says of itself, also on disk.
 func (n *Node) heard(m *fsmpb.Member) {
 	if m.GetId() == "" || m.GetId() == n.directory.ID {
 		return
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if known := n.addresses[m.Id]; !proto.Equal(known, m) {
-		n.addresses[m.Id] = m
+	if proto.Equal(n.addresses[m.Id], m) {
+		return
+	}
+	n.addresses[m.Id] = m
+	n.saveAddresses()
+}
+
+// forgetOthers drops what is known of nodes that are not in the configuration any more.
+func (n *Node) forgetOthers(r *replica) {
+	servers := r.servers()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	known := len(n.addresses)
+	maps.DeleteFunc(n.addresses, func(id string, _ *fsmpb.Member) bool {
+		return len(servers) > 1 && !slices.ContainsFunc(servers, func(s raft.Server) bool { return string(s.ID) == id })
+	})
+	if len(n.addresses) != known {
+		n.saveAddresses()
 	}
 }
 
@@ -104,8 +125,7 @@ func (n *Node) aliveStatus(id string) (memberStatus, bool) {
 
 // compareHashes ends the process if two other members agree on a state that this one does not have: a diverged replica
 // must not serve.
-func (n *Node) compareHashes() {
-	r := n.replica.Load()
+func (n *Node) compareHashes(r *replica) {
 	for _, own := range r.fsm.Hashes() {
 		agree, differ := 0, map[uint64]int{}
 		n.mu.Lock()

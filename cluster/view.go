@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"slices"
 	"sort"
 	"time"
 
@@ -111,8 +112,8 @@ func (n *Node) Ready() []string {
 	if since := r.sinceLeader(); since > readyContact {
 		return []string{"the leader was last heard of " + since.Round(time.Millisecond).String() + " ago"}
 	}
-	if r.fsm.Keys() == nil {
-		return []string{"the node has not caught up with the cluster yet"}
+	if r.fsm.Keys() == nil || !slices.Contains(r.voters(), r.id) {
+		return []string{"the node has not caught up with the cluster yet and does not vote"}
 	}
 	return nil
 }

@@ -17,7 +17,6 @@ type benchQueue struct {
 	fsm   *FSM
 	index uint64
 	now   int64
-	empty string // the other queue, without messages
 }
 
 func openBench(b *testing.B, waiting int) *benchQueue {
