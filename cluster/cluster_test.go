@@ -22,7 +22,7 @@ const testDeadline = 30 * time.Second
 // testCluster is a cluster of nodes in this process, over real connections and disks. Node i has the cluster address
 // "n<i>.test:9081", which the test's dialler resolves to wherever the node listens at the moment.
 type testCluster struct {
-	t        *testing.T
+	t        testing.TB
 	logStore string
 	token    string
 	change   func(*Config) // of each node's configuration, may be nil
@@ -36,7 +36,7 @@ type testNode struct {
 	dir string
 }
 
-func newTestCluster(t *testing.T, logStore string, nodes int, change func(*Config)) *testCluster {
+func newTestCluster(t testing.TB, logStore string, nodes int, change func(*Config)) *testCluster {
 	t.Helper()
 	c := &testCluster{t: t, logStore: logStore, token: transport.NewJoinToken(), change: change, resolve: map[string]string{}}
 	base := t.TempDir() // made first, so that it is removed after the nodes have stopped
@@ -163,7 +163,7 @@ func eventually(t testing.TB, what string, condition func() bool) {
 }
 
 // testWriter passes log lines to the test's log.
-type testWriter struct{ t *testing.T }
+type testWriter struct{ t testing.TB }
 
 func (w testWriter) Write(b []byte) (int, error) {
 	w.t.Logf("%s", b)

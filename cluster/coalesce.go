@@ -32,7 +32,7 @@ type proposal struct {
 type coalescer struct {
 	apply func(data []byte, timeout time.Duration) raft.ApplyFuture
 	stamp func() int64  // time for the entry
-	after func()        // called when an entry was applied
+	after func(error)   // called with the outcome of each entry
 	limit time.Duration // how long callers wait for an entry before they are told "unknown"
 	wake  chan struct{} // the queue is not empty any more; capacity 1
 	slots chan struct{} // one token for each entry in flight
@@ -49,7 +49,7 @@ type coalescer struct {
 	commands uint64 // in them
 }
 
-func newCoalescer(apply func([]byte, time.Duration) raft.ApplyFuture, stamp func() int64, after func(), limit time.Duration) *coalescer {
+func newCoalescer(apply func([]byte, time.Duration) raft.ApplyFuture, stamp func() int64, after func(error), limit time.Duration) *coalescer {
 	c := &coalescer{
 		apply: apply, stamp: stamp, after: after, limit: limit,
 		wake: make(chan struct{}, 1), slots: make(chan struct{}, maxInFlight), stop: make(chan struct{}),
@@ -152,6 +152,7 @@ func (c *coalescer) propose(batch []proposal) {
 			once.Do(func() { answer(batch, results, nil) })
 		}
 		c.finish()
+		c.after(err)
 	}()
 }
 
@@ -173,7 +174,6 @@ func (c *coalescer) finish() {
 	c.inFlight--
 	c.idle.Broadcast()
 	c.mu.Unlock()
-	c.after()
 }
 
 // pause refuses new commands and returns when all earlier ones have their results.

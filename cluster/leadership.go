@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -31,6 +32,7 @@ type leadership struct {
 	rounds  rounds
 	due     chan struct{} // something was applied: the next due time may have changed
 	woken   chan []string // queues that have something ready, for waiters
+	stuck   transferWatch
 	ctx     context.Context
 	end     context.CancelFunc
 }
@@ -61,16 +63,10 @@ func (r *replica) lead(ctx context.Context) (*leadership, error) {
 // firstTick applies a tick of this term. Whatever was committed in earlier terms is applied before it.
 func (l *leadership) firstTick() error {
 	tick := []proposal{{data: encodeCommand(&fsmpb.Command{Op: &fsmpb.Command_Tick{Tick: &fsmpb.Tick{}}})}}
-	refusedSince := time.Time{}
 	for {
 		err := l.r.raft.Apply(encodeEntry(l.clock.stamp(), tick), enqueueLimit).Error()
+		l.watchTransfer(err)
 		if !errors.Is(err, raft.ErrLeadershipTransferInProgress) {
-			return err
-		}
-		if refusedSince.IsZero() {
-			refusedSince = time.Now()
-		} else if time.Since(refusedSince) > transferStuck {
-			l.r.config.Restart("raft refuses writes for a leadership transfer that does not end (raft#696)")
 			return err
 		}
 		select {
@@ -81,6 +77,33 @@ func (l *leadership) firstTick() error {
 	}
 }
 
+// watchTransfer starts the process again when raft refuses writes for a leadership transfer that does not end.
+func (l *leadership) watchTransfer(err error) {
+	if l.stuck.stuck(time.Now(), err) {
+		l.r.config.Restart("raft refuses writes for a leadership transfer that does not end (raft#696)")
+	}
+}
+
+// transferWatch notices when entries have been refused for a leadership transfer, and nothing else happened, for longer
+// than transferStuck.
+type transferWatch struct {
+	mu    sync.Mutex
+	since time.Time // of the first refusal in a row
+}
+
+func (w *transferWatch) stuck(now time.Time, err error) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !errors.Is(err, raft.ErrLeadershipTransferInProgress) {
+		w.since = time.Time{}
+		return false
+	}
+	if w.since.IsZero() {
+		w.since = now
+	}
+	return now.Sub(w.since) > transferStuck
+}
+
 // close ends the term: nothing is answered from it any more.
 func (l *leadership) close() {
 	l.end()
@@ -89,7 +112,8 @@ func (l *leadership) close() {
 }
 
 // applied follows every entry of this term.
-func (l *leadership) applied() {
+func (l *leadership) applied(err error) {
+	l.watchTransfer(err)
 	select {
 	case l.due <- struct{}{}:
 	default:

@@ -27,6 +27,31 @@ func TestEveryNodeAnswersEveryRequest(t *testing.T) {
 	})
 }
 
+// A node refuses nothing from its own state, which may be behind: each step uses what the step before made on another node.
+func TestNoNodeRefusesWhatAnotherHasJustMade(t *testing.T) {
+	c := newTestCluster(t, "wal", 3, nil)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*testDeadline)
+	defer cancel()
+	for round := range 1_000 {
+		user, queue := fmt.Sprintf("user%d", round), fmt.Sprintf("queue%d", round)
+		c.propose(round%3, &fsmpb.Command{Op: &fsmpb.Command_RegisterUser{RegisterUser: &fsmpb.RegisterUser{Name: user, PasswordHash: "h"}}})
+		found, err := c.nodes[(round+1)%3].Read(ctx, &fsmpb.Query{Op: &fsmpb.Query_GetUser{GetUser: &fsmpb.GetUser{Name: user}}})
+		if err != nil || found.Error != nil {
+			t.Fatalf("round %d: %s is not known on the next node: %v, %v", round, user, found, err)
+		}
+		principal := &fsmpb.Principal{User: found.GetUser().Id, Version: found.GetUser().Version, Name: user}
+		for step, command := range []*fsmpb.Command{
+			{Principal: principal, Op: &fsmpb.Command_CreateQueue{CreateQueue: &fsmpb.CreateQueue{Name: queue, Settings: &fsmpb.QueueSettings{MaxLength: 1}}}},
+			{Principal: principal, Op: sendCommand(queue, "job").Op},
+		} {
+			result, err := c.nodes[(round+2+step)%3].Propose(ctx, command)
+			if err != nil || result.Error != nil {
+				t.Fatalf("round %d, step %d: %v, %v", round, step, result, err)
+			}
+		}
+	}
+}
+
 func TestAcknowledgedMessagesSurviveTheLeader(t *testing.T) {
 	logStores(t, func(t *testing.T, logStore string) {
 		c := newTestCluster(t, logStore, 3, nil)

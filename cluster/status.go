@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/fastqueue/fastqueue/cluster/clusterpb"
+	"github.com/fastqueue/fastqueue/fsm"
 	"github.com/fastqueue/fastqueue/fsm/fsmpb"
 )
 
@@ -106,10 +107,12 @@ func (n *Node) forgetOthers(r *replica) {
 	servers := r.servers()
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	known := len(n.addresses)
-	maps.DeleteFunc(n.addresses, func(id string, _ *fsmpb.Member) bool {
+	gone := func(id string) bool {
 		return len(servers) > 1 && !slices.ContainsFunc(servers, func(s raft.Server) bool { return string(s.ID) == id })
-	})
+	}
+	known := len(n.addresses)
+	maps.DeleteFunc(n.addresses, func(id string, _ *fsmpb.Member) bool { return gone(id) })
+	maps.DeleteFunc(n.statuses, func(id string, _ memberStatus) bool { return gone(id) })
 	if len(n.addresses) != known {
 		n.saveAddresses()
 	}
@@ -123,30 +126,41 @@ func (n *Node) aliveStatus(id string) (memberStatus, bool) {
 	return s, ok && time.Since(s.at) < alive
 }
 
-// compareHashes ends the process if two other members agree on a state that this one does not have: a diverged replica
-// must not serve.
+// compareHashes compares this replica with the others wherever both know a hash.
 func (n *Node) compareHashes(r *replica) {
 	for _, own := range r.fsm.Hashes() {
-		agree, differ := 0, map[uint64]int{}
-		n.mu.Lock()
-		for _, s := range n.statuses {
-			for _, h := range s.Hashes {
-				switch {
-				case h.Index != own.Index:
-				case h.Hash == own.Hash:
-					agree++
-				default:
-					differ[h.Hash]++
-				}
-			}
+		n.compareHash(own)
+	}
+}
+
+// compareHash ends the process if two other members agree on a state that this one does not have and nobody has this one:
+// a diverged replica must not serve.
+func (n *Node) compareHash(own fsm.Hash) {
+	agree, differ := n.hashesAt(own)
+	for _, others := range differ {
+		what := fmt.Sprintf("the state at log index %d differs from that of %d other members", own.Index, others)
+		if others >= 2 && agree == 0 {
+			n.config.Exit(ExitDiverged, what+"; move the data directory away and join again")
 		}
-		n.mu.Unlock()
-		for _, others := range differ {
-			what := fmt.Sprintf("the state at log index %d differs from that of %d other members", own.Index, others)
-			if others >= 2 && agree == 0 {
-				n.config.Exit(ExitDiverged, what+"; move the data directory away and join again")
+		n.log.Error("replicas differ: "+what, "agreeing", agree)
+	}
+}
+
+// hashesAt counts the members that have the same hash at an index, and those that have another one.
+func (n *Node) hashesAt(own fsm.Hash) (agree int, differ map[uint64]int) {
+	differ = map[uint64]int{}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, s := range n.statuses {
+		for _, h := range s.Hashes {
+			switch {
+			case h.Index != own.Index:
+			case h.Hash == own.Hash:
+				agree++
+			default:
+				differ[h.Hash]++
 			}
-			n.log.Error("replicas differ: "+what, "agreeing", agree)
 		}
 	}
+	return agree, differ
 }
