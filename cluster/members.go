@@ -40,7 +40,7 @@ func (n *Node) admit(l *leadership, op *clusterpb.Admit) *clusterpb.Response {
 		return failed(&Error{Code: codeRefused, Detail: "the certificate can't be signed: " + err.Error()})
 	}
 	n.heard(m)
-	if err := l.r.raft.AddNonvoter(raft.ServerID(m.Id), raft.ServerAddress(m.Id), 0, configLimit).Error(); err != nil {
+	if err := l.addNonvoter(m.Id); err != nil {
 		return failed(translate(err))
 	}
 	if err := l.record(&fsmpb.Command{Op: &fsmpb.Command_PutMember{PutMember: &fsmpb.PutMember{Member: m}}}); err != nil {
@@ -51,6 +51,16 @@ func (n *Node) admit(l *leadership, op *clusterpb.Admit) *clusterpb.Response {
 		Cluster:     &fsmpb.Cluster{Id: c.Id, CaCertificate: c.CaCertificate},
 		Members:     n.members(),
 	}}}
+}
+
+// addNonvoter gives a node its place; one that has it already (it asks again, or renews its certificate) keeps it.
+func (l *leadership) addNonvoter(id string) error {
+	for _, s := range l.r.servers() {
+		if string(s.ID) == id {
+			return nil
+		}
+	}
+	return l.r.raft.AddNonvoter(raft.ServerID(id), raft.ServerAddress(id), 0, configLimit).Error()
 }
 
 // refuseAdmission says why a node can't be let in; empty if it can.

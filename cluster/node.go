@@ -102,7 +102,8 @@ func (n *Node) Start() error {
 	}
 	n.replica.Store(r)
 	n.setWaiting("")
-	n.ended.Add(2)
+	n.ended.Add(3)
+	go n.renewCertificate(ctx)
 	go n.pollMembers(ctx)
 	go n.reconcileMembers(ctx)
 	if first != nil {

@@ -3,13 +3,16 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/hashicorp/raft"
 
+	"github.com/fastqueue/fastqueue/cluster/transport"
 	"github.com/fastqueue/fastqueue/fsm/fsmpb"
 )
 
@@ -363,4 +366,41 @@ func TestDrainHandsOverAndAnswersPolls(t *testing.T) {
 		t.Errorf("leader after the drain is %q", next)
 	}
 	c.send(leader, "q", "forwarded")
+}
+
+func TestACertificateIsRenewedBeforeItEnds(t *testing.T) {
+	var days atomic.Int64 // that have passed
+	c := newTestCluster(t, "bolt", 2, func(c *Config) {
+		c.Wall = func() time.Time { return time.Now().Add(time.Duration(days.Load()) * 24 * time.Hour) }
+	})
+	ctx, cancel := context.WithTimeout(context.Background(), testDeadline)
+	defer cancel()
+	until := func(i int) time.Time {
+		identity, err := transport.Load(filepath.Join(c.nodes[i].dir, tlsDir))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return identity.Certificate.Leaf.NotAfter
+	}
+	before := []time.Time{until(0), until(1)}
+	renew := func() {
+		for i := range c.nodes {
+			if err := c.nodes[i].renewIfDue(ctx); err != nil {
+				t.Fatalf("%s: %v", name(i), err)
+			}
+		}
+	}
+	renew()
+	for i := range c.nodes {
+		if !until(i).Equal(before[i]) {
+			t.Errorf("%s renewed a new certificate", name(i))
+		}
+	}
+	days.Store(300)
+	renew()
+	for i := range c.nodes {
+		if got := until(i).Sub(before[i]); got < 299*24*time.Hour {
+			t.Errorf("the certificate of %s ends %s after the first", name(i), got)
+		}
+	}
 }

@@ -29,7 +29,7 @@ func (n *Node) Propose(ctx context.Context, c *fsmpb.Command) (*fsmpb.Result, er
 		if err == nil {
 			return resp.GetPropose(), nil
 		}
-		if err.Unknown || !n.pause(ctx) {
+		if err.Unknown || err.Code == CodeOverloaded || !n.pause(ctx) {
 			return nil, n.explain(err)
 		}
 	}
@@ -73,7 +73,7 @@ func (n *Node) Read(ctx context.Context, q *fsmpb.Query) (*fsmpb.QueryResult, er
 		if err == nil {
 			return resp.GetRead(), nil
 		}
-		if !n.pause(ctx) {
+		if err.Code == CodeOverloaded || !n.pause(ctx) {
 			err.Unknown = false // a read has no effect
 			return nil, n.explain(err)
 		}

@@ -1,0 +1,78 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/fastqueue/fastqueue/cluster/clusterpb"
+	"github.com/fastqueue/fastqueue/cluster/transport"
+)
+
+const (
+	renewEvery = 12 * time.Hour
+	renewLimit = 30 * time.Second
+	// renewBefore is how much of a certificate's year is left when it is renewed: four months to notice that it fails.
+	renewBefore = 120 * 24 * time.Hour
+)
+
+// renewCertificate keeps this node's certificate from expiring.
+func (n *Node) renewCertificate(ctx context.Context) {
+	defer n.ended.Done()
+	ticker := time.NewTicker(renewEvery)
+	defer ticker.Stop()
+	for {
+		if err := n.renewIfDue(ctx); err != nil && ctx.Err() == nil {
+			n.log.Error("the certificate of the cluster port was not renewed; it is tried again", "every", renewEvery, "error", err)
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// renewIfDue asks the leader for another certificate of the same key if the present one ends soon. Connections that are
+// open keep the old one, new ones are made with the new one.
+func (n *Node) renewIfDue(ctx context.Context) error {
+	dir := filepath.Join(n.config.DataDir, tlsDir)
+	present, err := transport.Load(dir)
+	if err != nil {
+		return fmt.Errorf("read certificate: %w", err)
+	}
+	if present.Certificate.Leaf.NotAfter.Sub(n.config.Wall()) > renewBefore {
+		return nil
+	}
+	public, err := n.publicKey()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, renewLimit)
+	defer cancel()
+	for {
+		resp, failure := n.request(ctx, &clusterpb.Request{Op: &clusterpb.Request_Admit{
+			Admit: &clusterpb.Admit{Member: n.self(), PublicKey: public},
+		}})
+		if failure == nil {
+			return n.useCertificate(resp.GetAdmit())
+		}
+		if failure.Code == codeRefused || !n.pause(ctx) {
+			return n.explain(failure)
+		}
+	}
+}
+
+func (n *Node) useCertificate(admitted *clusterpb.AdmitResult) error {
+	if err := n.becomeMember(admitted.Cluster, admitted.Certificate); err != nil {
+		return err
+	}
+	renewed, err := transport.Load(filepath.Join(n.config.DataDir, tlsDir))
+	if err != nil {
+		return fmt.Errorf("read renewed certificate: %w", err)
+	}
+	n.port.SetIdentity(renewed)
+	n.log.Info("certificate renewed", "until", renewed.Certificate.Leaf.NotAfter)
+	return nil
+}
