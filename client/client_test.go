@@ -131,6 +131,24 @@ func TestANodeThatIsDownIsPassedOver(t *testing.T) {
 	}
 }
 
+// A node that is about to stop answers with "Connection: close": that answer counts, and the next request goes elsewhere.
+func TestANodeThatIsLeavingIsLeft(t *testing.T) {
+	leaving := newFakeNode(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Connection", "close")
+		says(200, sentAnswer)(w, r)
+	})
+	staying := newFakeNode(t, says(200, sentAnswer))
+	c := newTestClient(t, leaving.URL, staying.URL)
+	for range 3 {
+		if _, err := c.Send(t.Context(), "q", Message{Body: "b"}); err != nil {
+			t.Error(err)
+		}
+	}
+	if l, s := leaving.requests.Load(), staying.requests.Load(); l != 1 || s != 2 {
+		t.Errorf("%d requests went to the node that leaves and %d to the other one, want 1 and 2", l, s)
+	}
+}
+
 func TestErrorCarriesWhatTheServerSaid(t *testing.T) {
 	n := newFakeNode(t, says(429, `{"detail":"The queue is full.","code":"queue_full","request_id":"r1","outcome":"not_applied"}`))
 	_, err := newTestClient(t, n.URL).Send(t.Context(), "q", Message{Body: "b"})

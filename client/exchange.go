@@ -59,12 +59,17 @@ func (c *Client) tryNodes(ctx context.Context, r *call, body []byte, token strin
 	var err error
 	for i := range c.bases {
 		node := (int(first) + i) % len(c.bases)
-		if err = c.attempt(ctx, r, c.bases[node], body, token); !mayGoElsewhere(ctx, r, err) {
-			if i > 0 {
-				c.current.Store(uint32(node))
-			}
-			return err
+		leaving, attemptErr := c.attempt(ctx, r, c.bases[node], body, token)
+		if err = attemptErr; mayGoElsewhere(ctx, r, err) {
+			continue
 		}
+		if leaving {
+			node = (node + 1) % len(c.bases)
+		}
+		if node != int(first) {
+			c.current.Store(uint32(node))
+		}
+		return err
 	}
 	return err
 }
@@ -82,14 +87,15 @@ func mayGoElsewhere(ctx context.Context, r *call, err error) bool {
 	return r.repeatable || e.Outcome == NotApplied
 }
 
-// attempt sends the request to one node and reads the answer. net/http sends a POST or a DELETE a second time by itself only
+// attempt sends the request to one node and reads the answer. A node that is leaving, since it is about to stop, says so
+// with "Connection: close": the next request goes to another one. net/http sends a POST or a DELETE a second time by itself only
 // when the first one never reached the connection.
-func (c *Client) attempt(ctx context.Context, r *call, base string, body []byte, token string) error {
+func (c *Client) attempt(ctx context.Context, r *call, base string, body []byte, token string) (leaving bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout+r.wait)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, r.method, base+r.path, bytes.NewReader(body))
 	if err != nil {
-		return fmt.Errorf("request: %w", err)
+		return false, fmt.Errorf("request: %w", err)
 	}
 	if body != nil {
 		request.Header.Set("Content-Type", "application/json")
@@ -99,14 +105,14 @@ func (c *Client) attempt(ctx context.Context, r *call, base string, body []byte,
 	}
 	response, err := c.http.Do(request)
 	if err != nil {
-		return networkError(err)
+		return false, networkError(err)
 	}
 	defer response.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(response.Body, maxAnswerBytes))
 	if err != nil {
-		return networkError(err)
+		return false, networkError(err)
 	}
-	return decode(response, answer, r.out)
+	return response.Close, decode(response, answer, r.out)
 }
 
 // decode turns an answer into the caller's value or into an Error.

@@ -203,6 +203,7 @@ func (w *loadWorker) answerOf(what string, err error) answer {
 		w.t.Errorf("%s: %v", what, err)
 		return answeredUnknown
 	case e.Outcome == client.Unknown:
+		w.t.Logf("%s, %s after the load began: %v", what, time.Since(w.begin).Round(time.Millisecond), err)
 		return answeredUnknown
 	case e.Status == 0 || e.Status == http.StatusServiceUnavailable || (e.Status == http.StatusNotFound && what == "delete"):
 		return answeredRefused
