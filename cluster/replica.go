@@ -86,7 +86,7 @@ func (r *replica) start(bootstrap bool) error {
 	}
 	r.transport = raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
 		Stream: r.port.RaftLayer(), MaxPool: 3, MaxRPCsInFlight: 1, Timeout: raftTimeout,
-		Logger: r.log.Named("transport"), MsgpackUseNewTimeFormat: true,
+		Logger: quieter{r.log.Named("raft")}, MsgpackUseNewTimeFormat: true,
 	})
 	r.transport.TimeoutScale = timeoutScale
 	config := r.raftConfig()
@@ -120,7 +120,7 @@ func (r *replica) raftConfig() *raft.Config {
 	c.SnapshotInterval = 24 * time.Hour
 	c.NoSnapshotRestoreOnStart = true
 	c.NotifyCh = r.notify
-	c.Logger = r.log.Named("raft")
+	c.Logger = quieter{r.log.Named("raft")}
 	return c
 }
 

@@ -59,7 +59,7 @@ dies is started again after a second, so kill one and watch.`,
 	c.Flags().IntVar(&d.nodes, "nodes", 3, "number of nodes, 1 to 7; an odd number is best")
 	c.Flags().IntVar(&d.port, "port", 9080, "HTTP port of the first node; each next node has 100 more")
 	c.Flags().StringVar(&d.dataDir, "data-dir", "", "directory that keeps the data (default: a temporary one, deleted at the end)")
-	c.Flags().StringVar(&d.logLevel, "log-level", "warn", "log level of the nodes")
+	c.Flags().StringVar(&d.logLevel, "log-level", "error", "log level of the nodes")
 	return c
 }
 
