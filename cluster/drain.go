@@ -33,15 +33,23 @@ func (n *Node) Drain(ctx context.Context) {
 	}
 	// Nothing may be in flight during the transfer: then nothing is unknown after it. What comes meanwhile is refused as
 	// "not the leader", and the members that forwarded it try again with the next one.
-	l.writes.pause()
 	n.log.Info("handing over the leadership", "to", target)
-	err := r.raft.LeadershipTransferToServer(raft.ServerID(target), raft.ServerAddress(target)).Error()
-	if err != nil {
+	transferred := make(chan error, 1)
+	go func() { // raft may not come back from a transfer (raft#696), and this node has to stop all the same
+		l.writes.pause()
+		transferred <- r.raft.LeadershipTransferToServer(raft.ServerID(target), raft.ServerAddress(target)).Error()
+	}()
+	select {
+	case err := <-transferred:
+		if err == nil {
+			n.waitForOtherLeader(ctx, r)
+			return
+		}
 		n.log.Warn("leadership was not handed over", "to", target, "error", err)
 		l.writes.resume()
-		return
+	case <-ctx.Done():
+		n.log.Warn("handing over the leadership did not end in time", "to", target)
 	}
-	n.waitForOtherLeader(ctx, r)
 }
 
 // transferTarget is the voter that is up and has the most of the log.

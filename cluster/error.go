@@ -11,16 +11,16 @@ import (
 
 // Codes of errors with which the cluster could not decide a request.
 const (
-	CodeNoLeader     = "no_leader"
-	CodeOverloaded   = "overloaded"
-	CodeTimeout      = "timeout"
-	CodeShuttingDown = "shutting_down"
-	codeNotLeader    = "not_leader" // between members only: ask the leader
+	CodeNoLeader   = "no_leader"
+	CodeOverloaded = "overloaded"
+	CodeTimeout    = "timeout"
+	codeNotLeader  = "not_leader" // between members only: ask the leader
+	codeRefused    = "refused"    // between members only: asking again does not help
 )
 
 // Error says that the cluster could not decide a request. Unknown tells whether it may have taken effect all the same.
 type Error struct {
-	Code       string // no_leader, overloaded, timeout, shutting_down
+	Code       string // no_leader, overloaded, timeout
 	Detail     string // for the person who reads the answer: what happened and what to do
 	Unknown    bool   // the request may have been applied, or may yet be; false: it was not and will not be
 	RetryAfter time.Duration
@@ -28,6 +28,9 @@ type Error struct {
 
 // Error implements error.
 func (e *Error) Error() string { return e.Code + ": " + e.Detail }
+
+// final tells that asking again at once would not help.
+func (e *Error) final() bool { return e.Code == CodeOverloaded || e.Code == codeRefused }
 
 func errNotLeader(why string) *Error { return &Error{Code: codeNotLeader, Detail: why} }
 

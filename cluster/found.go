@@ -81,20 +81,28 @@ func randomBytes(size int) []byte {
 	return b
 }
 
-// becomeMember writes down for good that this node belongs to a cluster. node.json comes last: without it the rest is
-// ignored.
-func (n *Node) becomeMember(c *fsmpb.Cluster, certificate []byte) error {
+// saveCertificate keeps a certificate for this node's key.
+func (n *Node) saveCertificate(c *fsmpb.Cluster, certificate []byte) (transport.Identity, error) {
 	dir := filepath.Join(n.config.DataDir, tlsDir)
 	key, err := transport.LoadOrCreateKey(dir)
 	if err != nil {
-		return fmt.Errorf("read key: %w", err)
+		return transport.Identity{}, fmt.Errorf("read key: %w", err)
 	}
 	identity, err := transport.NewIdentity(c.Id, c.CaCertificate, certificate, key)
 	if err != nil {
-		return fmt.Errorf("use certificate: %w", err)
+		return transport.Identity{}, fmt.Errorf("use certificate: %w", err)
 	}
 	if err := transport.Save(dir, identity); err != nil {
-		return fmt.Errorf("save certificate: %w", err)
+		return transport.Identity{}, fmt.Errorf("save certificate: %w", err)
+	}
+	return identity, nil
+}
+
+// becomeMember writes down for good that this node belongs to a cluster. node.json comes last: without it the rest is
+// ignored.
+func (n *Node) becomeMember(c *fsmpb.Cluster, certificate []byte) error {
+	if _, err := n.saveCertificate(c, certificate); err != nil {
+		return err
 	}
 	n.mu.Lock()
 	n.directory.ClusterID = c.Id

@@ -59,7 +59,7 @@ func (n *Node) Handle(ctx context.Context, sender string, req *clusterpb.Request
 			respond(&clusterpb.Response{Result: &clusterpb.Response_Propose{Propose: result}})
 		}})
 	case *clusterpb.Request_Receive:
-		n.handleReceive(ctx, l, req.Id, op.Receive, respond)
+		n.handleReceive(ctx, sender, l, req.Id, op.Receive, respond)
 	case *clusterpb.Request_Read:
 		l.read(op.Read, func(result *fsmpb.QueryResult, err *Error) {
 			if err != nil {
@@ -71,14 +71,14 @@ func (n *Node) Handle(ctx context.Context, sender string, req *clusterpb.Request
 	case *clusterpb.Request_Admit:
 		go func() { respond(n.admit(l, op.Admit)) }()
 	default:
-		respond(failed(&Error{Code: CodeTimeout, Detail: "this member does not know the request; all members should run the same version"}))
+		respond(failed(&Error{Code: codeRefused, Detail: "this member does not know the request; all members should run the same version"}))
 	}
 }
 
-func (n *Node) handleReceive(stream context.Context, l *leadership, id uint64, op *clusterpb.Receive, respond func(*clusterpb.Response)) {
+func (n *Node) handleReceive(stream context.Context, sender string, l *leadership, id uint64, op *clusterpb.Receive, respond func(*clusterpb.Response)) {
 	c := &fsmpb.Command{}
 	if err := proto.Unmarshal(op.Command, c); err != nil {
-		respond(failed(&Error{Code: CodeTimeout, Detail: "damaged receive: " + err.Error()}))
+		respond(failed(&Error{Code: codeRefused, Detail: "damaged receive: " + err.Error()}))
 		return
 	}
 	wait := time.Duration(op.WaitMs) * time.Millisecond
@@ -101,8 +101,8 @@ func (n *Node) handleReceive(stream context.Context, l *leadership, id uint64, o
 		}
 		l.r.fsm.FillMessages(result.GetReceive())
 		resp := &clusterpb.Response{Result: &clusterpb.Response_Receive{Receive: result}}
-		if stream.Err() != nil { // nobody is left to take them
-			n.late("", resp)
+		if sender != n.directory.ID && stream.Err() != nil { // the member that asked is gone, and can't give them back
+			n.late(sender, resp)
 		}
 		respond(resp)
 	}

@@ -27,11 +27,11 @@ func (n *Node) Join(ctx context.Context, targets []string, token string) error {
 	if err != nil {
 		return err
 	}
-	var refusals []error
+	var refusals []string
 	for _, target := range targets {
 		admitted, err := n.askToJoin(ctx, target, key)
 		if err != nil {
-			refusals = append(refusals, fmt.Errorf("join through %s: %w", target, err))
+			refusals = append(refusals, err.Error())
 			continue
 		}
 		for _, m := range admitted.Members {
@@ -42,7 +42,7 @@ func (n *Node) Join(ctx context.Context, targets []string, token string) error {
 		}
 		return n.Start()
 	}
-	return errors.Join(refusals...)
+	return errors.New(strings.Join(refusals, "; "))
 }
 
 func (n *Node) askToJoin(ctx context.Context, target string, key *fsmpb.JoinKey) (*clusterpb.AdmitResult, error) {
@@ -103,7 +103,7 @@ func (n *Node) JoinOrFound(ctx context.Context, token string, founding func() (F
 	n.joinKeys = []*fsmpb.JoinKey{key}
 	n.mu.Unlock()
 	for {
-		member, silent := n.askPeers(ctx, key)
+		member, refusals := n.askPeers(ctx, key)
 		switch {
 		case member != "":
 			err := n.Join(ctx, []string{member}, token)
@@ -111,8 +111,8 @@ func (n *Node) JoinOrFound(ctx context.Context, token string, founding func() (F
 				return nil
 			}
 			n.setWaiting("not admitted yet: " + err.Error())
-		case len(silent) > 0:
-			n.setWaiting("waiting for an answer from " + strings.Join(silent, ", "))
+		case len(refusals) > 0:
+			n.setWaiting("waiting for all peers to answer: " + strings.Join(refusals, "; "))
 		case slices.Min(n.config.Peers) == n.config.AdvertiseCluster:
 			f, err := founding()
 			if err != nil {
@@ -130,8 +130,8 @@ func (n *Node) JoinOrFound(ctx context.Context, token string, founding func() (F
 	}
 }
 
-// askPeers returns a peer that belongs to a cluster, and those that did not answer.
-func (n *Node) askPeers(ctx context.Context, key *fsmpb.JoinKey) (member string, silent []string) {
+// askPeers returns a peer that belongs to a cluster, and what is wrong with those that gave no good answer.
+func (n *Node) askPeers(ctx context.Context, key *fsmpb.JoinKey) (member string, refusals []string) {
 	for _, peer := range n.config.Peers {
 		if peer == n.config.AdvertiseCluster {
 			continue
@@ -139,13 +139,12 @@ func (n *Node) askPeers(ctx context.Context, key *fsmpb.JoinKey) (member string,
 		id, err := n.askCluster(ctx, peer, key)
 		switch {
 		case err != nil:
-			n.log.Debug("peer does not answer", "peer", peer, "error", err)
-			silent = append(silent, peer)
+			refusals = append(refusals, err.Error())
 		case id != "":
 			member = peer
 		}
 	}
-	return member, silent
+	return member, refusals
 }
 
 // WaitVoter returns when this node has caught up and votes.

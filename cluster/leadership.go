@@ -31,15 +31,18 @@ type leadership struct {
 	waiters *waiters
 	rounds  rounds
 	due     chan struct{} // something was applied: the next due time may have changed
-	woken   chan []string // queues that have something ready, for waiters
-	stuck   transferWatch
+	refused transferWatch
 	ctx     context.Context
 	end     context.CancelFunc
+
+	woken  chan struct{} // toWake is not empty
+	wakeMu sync.Mutex
+	toWake map[string]bool // queues that have something ready, for waiters
 }
 
 // lead begins a term. It fails when the term ends first.
 func (r *replica) lead(ctx context.Context) (*leadership, error) {
-	l := &leadership{r: r, term: r.raft.CurrentTerm(), due: make(chan struct{}, 1), woken: make(chan []string, 64)}
+	l := &leadership{r: r, term: r.raft.CurrentTerm(), due: make(chan struct{}, 1), woken: make(chan struct{}, 1), toWake: map[string]bool{}}
 	l.ctx, l.end = context.WithCancel(ctx)
 	l.rounds.ask = l.askVoters
 	target, err := l.sampleClocks()
@@ -79,7 +82,7 @@ func (l *leadership) firstTick() error {
 
 // watchTransfer starts the process again when raft refuses writes for a leadership transfer that does not end.
 func (l *leadership) watchTransfer(err error) {
-	if l.stuck.stuck(time.Now(), err) {
+	if l.refused.stuck(time.Now(), err) {
 		l.r.config.Restart("raft refuses writes for a leadership transfer that does not end (raft#696)")
 	}
 }
@@ -120,33 +123,35 @@ func (l *leadership) applied(err error) {
 	}
 }
 
-// wakeSoon passes on, from raft's FSM goroutine, which queues have something ready. It must not block: if wakeWaiters is
-// that far behind, a goroutine waits in its place.
+// wakeSoon passes on, from raft's FSM goroutine, which queues have something ready. It must not block.
 func (l *leadership) wakeSoon(queues []string) {
 	if !l.waiters.any() {
 		return
 	}
+	l.wakeMu.Lock()
+	for _, queue := range queues {
+		l.toWake[queue] = true
+	}
+	l.wakeMu.Unlock()
 	select {
-	case l.woken <- queues:
-	default:
-		go func() {
-			select {
-			case l.woken <- queues:
-			case <-l.ctx.Done():
-			}
-		}()
+	case l.woken <- struct{}{}:
+	default: // wakeWaiters has not seen the last one yet
 	}
 }
 
 func (l *leadership) wakeWaiters() {
 	for {
 		select {
-		case queues := <-l.woken:
-			for _, queue := range queues {
-				l.waiters.wake(queue)
-			}
+		case <-l.woken:
 		case <-l.ctx.Done():
 			return
+		}
+		l.wakeMu.Lock()
+		queues := l.toWake
+		l.toWake = map[string]bool{}
+		l.wakeMu.Unlock()
+		for queue := range queues {
+			l.waiters.wake(queue)
 		}
 	}
 }

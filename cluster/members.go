@@ -16,7 +16,6 @@ import (
 )
 
 const (
-	codeRefused       = "refused" // between members: the leader does not admit a node
 	reconcileInterval = 250 * time.Millisecond
 	configLimit       = 5 * time.Second // for one change of raft's configuration
 	// promoteLag is how many entries a non-voter may be behind when it becomes a voter.

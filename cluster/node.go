@@ -196,8 +196,13 @@ func (n *Node) whyWaiting() string {
 	return n.waiting
 }
 
+// setWaiting notes why the node is not a member yet; a new reason is worth a line in the log.
 func (n *Node) setWaiting(reason string) {
 	n.mu.Lock()
-	defer n.mu.Unlock()
+	changed := reason != n.waiting
 	n.waiting = reason
+	n.mu.Unlock()
+	if changed && reason != "" {
+		n.log.Warn("this node is not a member yet", "reason", reason)
+	}
 }

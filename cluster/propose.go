@@ -29,7 +29,7 @@ func (n *Node) Propose(ctx context.Context, c *fsmpb.Command) (*fsmpb.Result, er
 		if err == nil {
 			return resp.GetPropose(), nil
 		}
-		if err.Unknown || err.Code == CodeOverloaded || !n.pause(ctx) {
+		if err.Unknown || err.final() || !n.pause(ctx) {
 			return nil, n.explain(err)
 		}
 	}
@@ -60,7 +60,7 @@ func (n *Node) Receive(ctx context.Context, c *fsmpb.Command, wait time.Duration
 		if polling.Err() != nil && ctx.Err() == nil { // this node is about to stop
 			return &fsmpb.Result{Value: &fsmpb.Result_Receive{Receive: &fsmpb.ReceiveResult{}}}, nil
 		}
-		if err.Code == CodeOverloaded || !n.pause(polling) {
+		if err.final() || !n.pause(polling) {
 			return nil, n.explain(err)
 		}
 	}
@@ -73,23 +73,20 @@ func (n *Node) Read(ctx context.Context, q *fsmpb.Query) (*fsmpb.QueryResult, er
 		if err == nil {
 			return resp.GetRead(), nil
 		}
-		if err.Code == CodeOverloaded || !n.pause(ctx) {
+		if err.final() || !n.pause(ctx) {
 			err.Unknown = false // a read has no effect
 			return nil, n.explain(err)
 		}
 	}
 }
 
-// Keys returns this node's copy of the signing and receipt keys, or the leader's while it has none.
-func (n *Node) Keys(ctx context.Context) (*fsmpb.Keys, error) {
+// Keys returns this node's copy of the signing and receipt keys. While it has none the error says why; the leader can be
+// asked with a query then.
+func (n *Node) Keys(context.Context) (*fsmpb.Keys, error) {
 	if f := n.FSM(); f != nil && f.Keys() != nil {
 		return f.Keys(), nil
 	}
-	result, err := n.Read(ctx, &fsmpb.Query{Op: &fsmpb.Query_GetKeys{GetKeys: &fsmpb.GetKeys{}}})
-	if err != nil {
-		return nil, err
-	}
-	return result.GetKeys(), nil
+	return nil, n.explain(errNotLeader("this node has not caught up with the cluster yet"))
 }
 
 // request makes one try with the member that this node takes for the leader.

@@ -65,12 +65,9 @@ func (n *Node) renewIfDue(ctx context.Context) error {
 }
 
 func (n *Node) useCertificate(admitted *clusterpb.AdmitResult) error {
-	if err := n.becomeMember(admitted.Cluster, admitted.Certificate); err != nil {
-		return err
-	}
-	renewed, err := transport.Load(filepath.Join(n.config.DataDir, tlsDir))
+	renewed, err := n.saveCertificate(admitted.Cluster, admitted.Certificate)
 	if err != nil {
-		return fmt.Errorf("read renewed certificate: %w", err)
+		return err
 	}
 	n.port.SetIdentity(renewed)
 	n.log.Info("certificate renewed", "until", renewed.Certificate.Leaf.NotAfter)

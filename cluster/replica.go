@@ -218,6 +218,10 @@ func (r *replica) begin() *leadership {
 	l, err := r.lead(r.ctx)
 	for err != nil && r.raft.State() == raft.Leader && r.ctx.Err() == nil {
 		r.log.Debug("term not established yet", "error", err)
+		select {
+		case <-time.After(retryPause):
+		case <-r.ctx.Done():
+		}
 		l, err = r.lead(r.ctx)
 	}
 	if err != nil {

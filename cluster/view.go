@@ -33,7 +33,7 @@ type MemberView struct {
 
 // Cluster is this node's view of the cluster.
 func (n *Node) Cluster() View {
-	v := View{ClusterID: n.directory.ClusterID, Node: n.directory.Name, Members: []MemberView{}}
+	v := View{ClusterID: n.clusterID(), Node: n.directory.Name, Members: []MemberView{}}
 	r := n.replica.Load()
 	if r == nil {
 		return v

@@ -93,7 +93,7 @@ func (s *state) applyRefreshToken(c *fsmpb.RefreshToken) *fsmpb.Result {
 		return familyResult(f) // the answer was lost: the same pair again
 	default:
 		s.dropFamily(f)
-		return refused(CodeRefreshReused, "The refresh token was used before; all tokens of this log-in are revoked, log in again.")
+		return refused(CodeRefreshReused, "The refresh token was used before; all refresh tokens of this log-in are revoked, log in again.")
 	}
 }
 

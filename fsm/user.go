@@ -64,7 +64,7 @@ func (s *state) applyDeleteUser(c *fsmpb.DeleteUser) *fsmpb.Result {
 		return refused(CodeUserChanged, "The user was changed or deleted while the password was checked; try again.")
 	}
 	if u.Role == RoleAdmin && s.admins == 1 {
-		return refused(CodeLastAdmin, "%q is the last user with the role admin and can't be deleted; give the role to another user first.", u.Name)
+		return refused(CodeLastAdmin, "%q is the last user with the role admin and can't be deleted.", u.Name)
 	}
 	s.dropFamilies(u)
 	s.batch.Delete(store.UserKey(u.Name))

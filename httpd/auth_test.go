@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fastqueue/fastqueue/cluster"
 	"github.com/fastqueue/fastqueue/fsm"
 	"github.com/fastqueue/fastqueue/fsm/fsmpb"
 )
@@ -153,7 +154,7 @@ func TestUnknownKeyIsLookedUpAtTheLeader(t *testing.T) {
 	a.must("POST", "/v1/queue/q", `{"Action":"ReceiveMessage"}`)
 
 	a.node.err = errNoLeader
-	a.expectError(a.do("GET", "/v1/queues", ""), 503, codeNoLeader)
+	a.expectError(a.do("GET", "/v1/queues", ""), 503, cluster.CodeNoLeader)
 	a.node.err = nil
 	a.node.leader = &fsmpb.Keys{SigningKeys: a.node.leader.SigningKeys[:1]}
 	a.expectError(a.do("GET", "/v1/queues", ""), 401, fsm.CodeUnauthenticated)

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/fastqueue/fastqueue/auth"
+	"github.com/fastqueue/fastqueue/cluster"
 	"github.com/fastqueue/fastqueue/fsm"
 	"github.com/fastqueue/fastqueue/fsm/fsmpb"
 )
@@ -73,7 +74,7 @@ func hashError(err error) error {
 	case errors.Is(err, auth.ErrBusy):
 		return &apiError{code: codeBusy, detail: "Too many passwords are being checked at the moment. Try again in a second.", cause: err}
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		return &apiError{code: codeTimeout, detail: "The password could not be checked in time. Try again.", cause: err}
+		return &apiError{code: cluster.CodeTimeout, detail: "The password could not be checked in time. Try again.", cause: err}
 	}
 	return &apiError{code: codeInternal, cause: err}
 }

@@ -53,7 +53,11 @@ func decodeError(err error, into any) error {
 	case errors.As(err, &field):
 		return invalid(fieldName(field.field), "%s", field.allowed)
 	}
-	return invalid(fieldName(semantic.JSONPointer), "be %s", expected(semantic.GoType))
+	e := invalid(fieldName(semantic.JSONPointer), "be %s", expected(semantic.GoType))
+	if semantic.JSONPointer == "" { // the body itself is no object
+		e.code = codeInvalidJSON
+	}
+	return e
 }
 
 func syntaxError(err *jsontext.SyntacticError) error {

@@ -26,15 +26,6 @@ const (
 	codeInternal            = "internal"
 )
 
-// Codes of package cluster's errors; timeout is also the edge's own.
-const (
-	codeNoLeader     = "no_leader"
-	codeNotLeader    = "not_leader"
-	codeOverloaded   = "overloaded"
-	codeTimeout      = "timeout"
-	codeShuttingDown = "shutting_down"
-)
-
 // apiError is a request that is not answered with success. respond.go gives its code a status.
 type apiError struct {
 	code       string
@@ -88,7 +79,7 @@ func nodeError(err error, write bool) error {
 	case errors.As(err, &e):
 		return &apiError{code: e.Code, detail: e.Detail, unknown: write && e.Unknown, retryAfter: e.RetryAfter, cause: err}
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		return &apiError{code: codeTimeout, detail: "The cluster did not answer in time.", unknown: write, cause: err}
+		return &apiError{code: cluster.CodeTimeout, detail: "The cluster did not answer in time.", unknown: write, cause: err}
 	}
 	return &apiError{code: codeInternal, unknown: write, cause: err}
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/fastqueue/fastqueue/fsm/fsmpb"
 )
 
-var errNoLeader = &cluster.Error{Code: codeNoLeader, Detail: "no leader", RetryAfter: 1500 * time.Millisecond}
+var errNoLeader = &cluster.Error{Code: cluster.CodeNoLeader, Detail: "no leader", RetryAfter: 1500 * time.Millisecond}
 
 const testSend = `{"Action":"SendMessage","MessageBody":"x"}`
 
@@ -64,7 +64,6 @@ func TestNodeErrors(t *testing.T) {
 		{"no leader", errNoLeader, 503, "no_leader", "not_applied", "2"},
 		{"overloaded", &cluster.Error{Code: "overloaded"}, 503, "overloaded", "not_applied", "1"},
 		{"timeout", &cluster.Error{Code: "timeout", Unknown: true}, 503, "timeout", "unknown", "1"},
-		{"shutting down", &cluster.Error{Code: "shutting_down"}, 503, "shutting_down", "not_applied", "1"},
 		{"deadline", context.DeadlineExceeded, 503, "timeout", "unknown", "1"},
 		{"unknown code", &cluster.Error{Code: "whatever", Detail: "secret", Unknown: true}, 500, "internal", "unknown", ""},
 		{"fault", errors.New("secret"), 500, "internal", "unknown", ""},

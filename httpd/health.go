@@ -21,9 +21,6 @@ func (s *Server) livez(context.Context, *request) (any, error) { return liveness
 // readyz says whether this node should get requests, and if not why.
 func (s *Server) readyz(context.Context, *request) (any, error) {
 	r := readiness{Status: "ready", Reasons: s.node.Ready()}
-	if r.ready() && s.node.Draining() {
-		r.Reasons = []string{"this node is shutting down"}
-	}
 	if !r.ready() {
 		r.Status = "not ready"
 	}

@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/fastqueue/fastqueue/cluster"
 	"github.com/fastqueue/fastqueue/fsm"
 	"github.com/fastqueue/fastqueue/fsm/fsmpb"
 )
@@ -112,7 +113,7 @@ func (s *Server) giveBack(r *request, received *fsmpb.ReceiveResult) error {
 	if err != nil {
 		return fmt.Errorf("release: %w", err)
 	}
-	return &apiError{code: codeTimeout, detail: "The client has gone; its messages were released."}
+	return &apiError{code: cluster.CodeTimeout, detail: "The client has gone; its messages were released."}
 }
 
 func receiptOf(received *fsmpb.ReceiveResult, d *fsmpb.Delivery) *fsmpb.Receipt {

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/fastqueue/fastqueue/cluster"
 )
 
 // TestReceiveHasTimeToWait: the node gets the wait, and the time for the request on top of it.
@@ -58,7 +60,7 @@ func TestMessagesOfAGoneClientAreReleased(t *testing.T) {
 	a.node.onReceive = func(context.Context, time.Duration) { cancel() }
 	r := httptest.NewRequest("POST", "/v1/queue/q", strings.NewReader(`{"Action":"ReceiveMessage","MaxNumberOfMessages":2}`))
 	r.Header.Set("Authorization", "Bearer "+a.token)
-	a.expectError(a.send(r.WithContext(ctx)), 503, codeTimeout)
+	a.expectError(a.send(r.WithContext(ctx)), 503, cluster.CodeTimeout)
 	released := a.node.commands[len(a.node.commands)-1].GetReleaseMessage().GetReceipts()
 	if len(released) != 2 || released[0].Sequence != 1 || released[1].Delivery != 1 || released[0].Queue != a.node.queues["q"].id {
 		t.Errorf("released %v", released)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/fastqueue/fastqueue/cluster"
 	"github.com/fastqueue/fastqueue/fsm"
 )
 
@@ -68,14 +69,12 @@ func meaningOf(code string) meaning {
 	case codeBusy:
 		return meaning{http.StatusTooManyRequests, "Too many requests of this kind wait. Try again later."}
 
-	case codeNoLeader, codeNotLeader:
+	case cluster.CodeNoLeader:
 		return meaning{http.StatusServiceUnavailable, "The cluster has no leader at the moment. Try again."}
-	case codeOverloaded:
+	case cluster.CodeOverloaded:
 		return meaning{http.StatusServiceUnavailable, "Too many requests wait. Try again later."}
-	case codeTimeout:
+	case cluster.CodeTimeout:
 		return meaning{http.StatusServiceUnavailable, "The cluster did not answer in time. Try again."}
-	case codeShuttingDown:
-		return meaning{http.StatusServiceUnavailable, "This node is shutting down. Ask another one."}
 	}
 	return meaning{http.StatusInternalServerError, "Internal error. The server's log has the reason under this request id."}
 }

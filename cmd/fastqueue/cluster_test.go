@@ -14,7 +14,12 @@ import (
 )
 
 func TestEverythingAcknowledgedIsThereAfterAllNodesWereKilled(t *testing.T) {
-	c := startCluster(t, 3)
+	for _, logStore := range []string{"bolt", "wal"} {
+		t.Run(logStore, func(t *testing.T) { surviveKillOfAll(t, startCluster(t, 3, "--log-store", logStore)) })
+	}
+}
+
+func surviveKillOfAll(t *testing.T, c *testCluster) {
 	l := startLoad(c)
 	l.waitAcknowledged(500, 50)
 	for _, n := range c.nodes {

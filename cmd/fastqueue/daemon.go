@@ -48,6 +48,10 @@ func openDaemon(o nodeOptions) (*daemon, error) {
 	if d.member, err = d.node.Open(); err != nil {
 		return nil, err
 	}
+	if d.member && o.nodeNamed && d.node.Name() != o.nodeName {
+		err := fmt.Errorf("--node-name %s: %s belongs to the node %s, whose name can't be changed; leave the flag out or choose another --data-dir", o.nodeName, o.dataDir, d.node.Name())
+		return nil, errors.Join(err, d.node.Close())
+	}
 	server := httpd.New(httpd.Config{Addr: o.httpAddr, Logger: log.Named("http")}, d.node)
 	if err := server.Open(); err != nil {
 		return nil, errors.Join(err, d.node.Close())

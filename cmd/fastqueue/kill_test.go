@@ -16,7 +16,11 @@ const (
 // TestAcknowledgedMessagesSurviveLeaderKills kills the leader again and again while clients send, receive and delete through
 // all nodes, and checks what the clients saw against what they were promised.
 func TestAcknowledgedMessagesSurviveLeaderKills(t *testing.T) {
-	l := startLoad(startCluster(t, 3))
+	surviveLeaderKills(t, startCluster(t, 3))
+}
+
+func surviveLeaderKills(t *testing.T, c *testCluster) {
+	l := startLoad(c)
 	for range leaderKills {
 		l.waitAcknowledged(acknowledgedSends/leaderKills, acknowledgedDelete/leaderKills)
 		l.killLeader(requestsAtKill)

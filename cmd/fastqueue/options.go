@@ -15,6 +15,7 @@ import (
 // nodeOptions are the flags that serve and join share.
 type nodeOptions struct {
 	nodeName         string
+	nodeNamed        bool // the name was given, not made
 	dataDir          string
 	httpAddr         string
 	clusterAddr      string
@@ -52,7 +53,8 @@ func (o *nodeOptions) complete() error {
 	if err := o.completeAddress(&o.advertiseCluster, o.clusterAddr, "--cluster-addr", "--advertise-cluster"); err != nil {
 		return err
 	}
-	if o.nodeName == "" {
+	o.nodeNamed = o.nodeName != ""
+	if !o.nodeNamed {
 		host, err := os.Hostname()
 		if err != nil {
 			return fmt.Errorf("host name for --node-name: %w", err)
@@ -83,15 +85,21 @@ func (o *nodeOptions) completeAddress(advertise *string, listen, listenFlag, adv
 		return fmt.Errorf("%s %q: host:port is needed, for example 127.0.0.1:9080", listenFlag, listen)
 	}
 	if *advertise == "" {
-		if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		if isWildcard(host) {
 			return fmt.Errorf("%s %s listens on all addresses, so others can't be told where this node is: set %s to the address or name under which they reach it", listenFlag, listen, advertiseFlag)
 		}
 		*advertise = listen
 	}
-	if host, _, err := net.SplitHostPort(*advertise); err != nil || host == "" {
-		return fmt.Errorf("%s %q: host:port is needed, for example node1.example.com:9081", advertiseFlag, *advertise)
+	host, port, err := net.SplitHostPort(*advertise)
+	if err != nil || isWildcard(host) || port == "0" {
+		return fmt.Errorf("%s %q: an address or name and a port under which others reach this node are needed, for example node1.example.com:9081", advertiseFlag, *advertise)
 	}
 	return nil
+}
+
+func isWildcard(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "" || ip != nil && ip.IsUnspecified()
 }
 
 func (o *nodeOptions) logger() (hclog.Logger, error) {

@@ -43,17 +43,7 @@ func serve(ctx context.Context, o nodeOptions) error {
 		return err
 	}
 	return d.serve(ctx, func(ctx context.Context) error {
-		switch {
-		case d.member:
-			return d.node.Start()
-		case len(o.peers) > 0:
-			return d.joinOrFound(ctx)
-		}
-		f, err := founding(o.dataDir)
-		if err != nil {
-			return err
-		}
-		if err := d.node.Found(f); err != nil {
+		if err := d.start(ctx); err != nil {
 			return err
 		}
 		if err := d.node.WaitVoter(ctx); err != nil {
@@ -64,21 +54,36 @@ func serve(ctx context.Context, o nodeOptions) error {
 	})
 }
 
-func (d *daemon) joinOrFound(ctx context.Context) error {
-	token, err := joinToken("", "")
+// start makes the node a member in the way that its directory and its options ask for.
+func (d *daemon) start(ctx context.Context) error {
+	switch {
+	case d.member:
+		return d.node.Start()
+	case len(d.options.peers) > 0:
+		return d.joinOrFound(ctx)
+	}
+	f, err := founding(d.options.dataDir)
 	if err != nil {
-		return fmt.Errorf("--peers: %w; give the same one to all nodes", err)
+		return err
+	}
+	return d.node.Found(f)
+}
+
+func (d *daemon) joinOrFound(ctx context.Context) error {
+	token := os.Getenv(joinTokenVariable)
+	if token == "" {
+		return fmt.Errorf("--peers needs a join token in %s, the same one on all nodes; make one with: openssl rand -base64 32", joinTokenVariable)
 	}
 	return d.node.JoinOrFound(ctx, token, func() (cluster.Founding, error) { return founding(d.options.dataDir) })
 }
 
-// greet tells the person who started the first node how to go on.
+// greet tells the person who started the node how to go on.
 func (d *daemon) greet() {
-	password := "as given in " + adminVariable
+	password := "as given in " + adminVariable + " at the first start, or in the data directory of the node that was started first"
 	if path := filepath.Join(d.options.dataDir, adminPasswordFile); fileExists(path) {
 		password = "in " + path
 	}
-	fmt.Printf(`FastQueue is a new cluster of one node.
+	fmt.Printf(`FastQueue serves.
 
   API             http://%s/v1
   user            %s, password %s
