@@ -8,11 +8,13 @@ import (
 
 const (
 	clockSample = 10 * time.Second
-	clockAlarm  = time.Second // members further apart than this are reported
+	clockWait   = 200 * time.Millisecond // for the voters beyond a majority
+	clockAlarm  = time.Second            // members further apart than this are reported
 )
 
 // clock makes the stamps of one term's entries. At the start of the term it is set to the lower median of the wall
-// clocks of a majority, but never before the state's clock, so that one wrong clock in three cannot move it. Afterwards
+// clocks of the voters that answer, but never before the state's clock: with three answers one wrong clock cannot move
+// it, with two the lower one counts, which can only make leases longer. Afterwards
 // it runs on this machine's monotonic clock and is steered towards each new sample at 0.9 to 1.1 of real speed: it
 // neither jumps nor runs back.
 type clock struct {

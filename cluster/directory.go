@@ -39,6 +39,8 @@ const (
 	membersFile   = "members.json"
 	foundingFile  = "founding"
 	tlsDir        = "tls"
+	logDir        = "log"
+	stateDir      = "state"
 )
 
 // newDirectory makes an identity that no node had before: a node that lost its directory has forgotten its votes and
@@ -69,6 +71,17 @@ func readDirectory(dir string) (d directory, ok bool, err error) {
 		return d, false, fmt.Errorf("%s has format %d and this version reads format %d: run the version that wrote it", path, d.Format, directoryFormat)
 	}
 	return d, true, nil
+}
+
+// refuseRemains refuses a directory whose log or state have lost the record of whose they are. They are made after
+// node.json, so no crash leaves this behind.
+func refuseRemains(dir string) error {
+	for _, name := range []string{logDir, stateDir} {
+		if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
+			return fmt.Errorf("%s holds %s of a member but no %s: restore that file, or move the directory away and join again", dir, name, directoryFile)
+		}
+	}
+	return nil
 }
 
 func (d directory) write(dir string) error {

@@ -7,6 +7,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/fastqueue/fastqueue/cluster/clusterpb"
+	"github.com/fastqueue/fastqueue/fsm"
 	"github.com/fastqueue/fastqueue/fsm/fsmpb"
 )
 
@@ -37,7 +38,9 @@ func (n *Node) Handle(ctx context.Context, sender string, req *clusterpb.Request
 		}}})
 		return
 	case *clusterpb.Request_Status:
-		n.heard(op.Status.GetSender())
+		if r.has(op.Status.GetSender().GetId()) {
+			n.heard(op.Status.GetSender())
+		}
 		respond(&clusterpb.Response{Result: &clusterpb.Response_Status{Status: n.status(r)}})
 		return
 	case *clusterpb.Request_Cancel:
@@ -51,6 +54,10 @@ func (n *Node) Handle(ctx context.Context, sender string, req *clusterpb.Request
 	}
 	switch op := req.Op.(type) {
 	case *clusterpb.Request_Propose:
+		if sender != n.directory.ID && !fsm.Known(op.Propose) {
+			respond(failed(&Error{Code: codeRefused, Detail: "the leader's version does not know this command; all members should run the same version"}))
+			return
+		}
 		l.writes.submit(proposal{data: op.Propose, done: func(result *fsmpb.Result, err *Error) {
 			if err != nil {
 				respond(failed(err))
@@ -84,7 +91,7 @@ func (n *Node) handleReceive(stream context.Context, sender string, l *leadershi
 	wait := time.Duration(op.WaitMs) * time.Millisecond
 	receive := c.GetReceiveMessage()
 	x := &waiter{
-		queue: receive.GetQueue(), max: int64(receive.GetMax()), data: op.Command, principal: c.GetPrincipal(),
+		queue: receive.GetQueue(), max: int64(max(1, receive.GetMax())), data: op.Command, principal: c.GetPrincipal(),
 		until: time.Now().Add(wait),
 	}
 	key, held := receiveKey{stream, id}, &heldReceive{leadership: l, waiter: x}
@@ -117,6 +124,7 @@ func (n *Node) cancelReceive(key receiveKey) {
 		return
 	}
 	h := held.(*heldReceive)
+	h.waiter.gone.Store(true)
 	if h.leadership.waiters.remove(h.waiter) {
 		h.waiter.respond(nil, errUnknown("its client has gone"))
 	}

@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -44,8 +45,8 @@ type leadership struct {
 func (r *replica) lead(ctx context.Context) (*leadership, error) {
 	l := &leadership{r: r, term: r.raft.CurrentTerm(), due: make(chan struct{}, 1), woken: make(chan struct{}, 1), toWake: map[string]bool{}}
 	l.ctx, l.end = context.WithCancel(ctx)
-	l.rounds.ask = l.askVoters
-	target, err := l.sampleClocks()
+	l.rounds.ask = l.majority
+	target, _, err := l.sampleClocks()
 	if err != nil {
 		l.end()
 		return nil, err
@@ -176,10 +177,12 @@ func (l *leadership) tickWhenDue() {
 		}
 		wait := time.Duration(min(l.r.fsm.NextDue()-l.clock.stamp(), time.Hour.Milliseconds())) * time.Millisecond
 		if wait <= 0 {
-			applied := make(chan struct{})
-			l.writes.submit(proposal{data: tick, done: func(*fsmpb.Result, *Error) { close(applied) }})
-			<-applied
+			applied := make(chan *Error, 1)
+			l.writes.submit(proposal{data: tick, done: func(_ *fsmpb.Result, err *Error) { applied <- err }})
 			wait = time.Millisecond
+			if err := <-applied; err != nil {
+				wait = retryPause
+			}
 		}
 		timer.Reset(wait)
 	}
@@ -194,42 +197,40 @@ func (l *leadership) steerClock() {
 		case <-l.ctx.Done():
 			return
 		case <-ticker.C:
-			if target, err := l.sampleClocks(); err == nil {
+			if target, certain, err := l.sampleClocks(); err == nil && certain {
 				l.clock.steer(target)
 			}
 		}
 	}
 }
 
-// sampleClocks is the lower median of the wall clocks of a majority.
-func (l *leadership) sampleClocks() (int64, error) {
+// sampleClocks is the lower median of the wall clocks of all voters that answer within clockWait, at least a majority.
+// certain is false when some are missing and the others differ: then one wrong clock may be the median.
+func (l *leadership) sampleClocks() (target int64, certain bool, err error) {
 	ctx, cancel := context.WithTimeout(l.ctx, roundLimit)
 	defer cancel()
-	clocks, err := l.majority(ctx)
-	if err != nil {
-		return 0, err
+	clocks, complete, failure := l.askVoters(ctx, clockWait)
+	if failure != nil {
+		return 0, false, failure
 	}
-	if low, high := clocks[0], clocks[0]; len(clocks) > 1 {
-		for _, c := range clocks {
-			low, high = min(low, c), max(high, c)
-		}
-		if high-low > clockAlarm.Milliseconds() {
-			l.r.log.Warn("clocks of members differ; check their time synchronisation", "milliseconds", high-low)
-		}
+	apart := slices.Max(clocks) - slices.Min(clocks)
+	if apart > clockAlarm.Milliseconds() {
+		l.r.log.Warn("clocks of members differ; check their time synchronisation", "milliseconds", apart)
 	}
-	return lowerMedian(clocks), nil
+	return lowerMedian(clocks), complete || apart <= clockAlarm.Milliseconds(), nil
 }
 
-func (l *leadership) askVoters(ctx context.Context) *Error {
-	_, err := l.majority(ctx)
+// majority is one read round.
+func (l *leadership) majority(ctx context.Context) *Error {
+	_, _, err := l.askVoters(ctx, 0)
 	return err
 }
 
-// majority asks all voters for their terms and returns the wall clocks of the first majority that has none newer.
-func (l *leadership) majority(ctx context.Context) ([]int64, *Error) {
+// askVoters asks all voters for their terms and returns the wall clocks of a majority that has none newer. It waits up to
+// extra for the answers of the others, too.
+func (l *leadership) askVoters(ctx context.Context, extra time.Duration) (clocks []int64, complete bool, failure *Error) {
 	voters := l.r.voters()
 	answers := make(chan *clusterpb.ReadRoundResult, len(voters))
-	clocks := []int64{}
 	asked := 0
 	for _, id := range voters {
 		if id == l.r.id {
@@ -246,15 +247,25 @@ func (l *leadership) majority(ctx context.Context) ([]int64, *Error) {
 			answers <- resp.GetReadRound()
 		}()
 	}
-	for ; len(clocks) <= len(voters)/2 && asked > 0; asked-- {
-		if a := <-answers; a != nil && a.Term <= l.term {
-			clocks = append(clocks, a.WallMs)
+	enough := make(<-chan time.Time)
+	if extra > 0 {
+		enough = time.After(extra)
+	}
+	for late := false; asked > 0 && (len(clocks) <= len(voters)/2 || extra > 0 && !late); {
+		select {
+		case a := <-answers:
+			asked--
+			if a != nil && a.Term <= l.term {
+				clocks = append(clocks, a.WallMs)
+			}
+		case <-enough:
+			late = true
 		}
 	}
 	if len(clocks) <= len(voters)/2 || l.r.raft.State() != raft.Leader || l.r.raft.CurrentTerm() != l.term {
-		return nil, errNotLeader("a majority of the voters did not confirm that this node leads")
+		return nil, false, errNotLeader("a majority of the voters did not confirm that this node leads")
 	}
-	return clocks, nil
+	return clocks, len(clocks) == len(voters), nil
 }
 
 // receive answers a receive, now or when there is something for it. Only one that will find something is proposed.
@@ -290,27 +301,28 @@ func (l *leadership) answerEmpty(x *waiter) {
 			x.respond(nil, err)
 			return
 		}
-		if l.waiters.take(x) {
-			return
-		}
-		if l.mustPropose(x) {
+		// What is ready counts here even if earlier receives are about to take it: the published count may be lower by
+		// what they took while they still count as taking it.
+		if l.readyMessages(x.queue) > 0 || l.mustPropose(x) {
 			l.waiters.force(x)
 			return
 		}
 		check := &fsmpb.Query{Principal: x.principal, Op: &fsmpb.Query_CheckPrincipal{CheckPrincipal: &fsmpb.CheckPrincipal{}}}
-		x.respond(&fsmpb.Result{
-			Error: l.r.fsm.Query(check).Error,
-			Value: &fsmpb.Result_Receive{Receive: &fsmpb.ReceiveResult{}},
-		}, nil)
+		refused := l.r.fsm.Query(check).Error
+		if l.ctx.Err() != nil {
+			x.respond(nil, errNotLeader("the leader changed"))
+			return
+		}
+		x.respond(&fsmpb.Result{Error: refused, Value: &fsmpb.Result_Receive{Receive: &fsmpb.ReceiveResult{}}}, nil)
 	})
 }
 
 // proposeReceive proposes a receive that was counted as taking messages.
 func (l *leadership) proposeReceive(x *waiter) {
 	l.writes.submit(proposal{data: x.data, done: func(result *fsmpb.Result, err *Error) {
-		l.waiters.finished(x)
+		l.waiters.finished(x, err == nil)
 		nothing := err == nil && result.Error == nil && len(result.GetReceive().GetDeliveries()) == 0
-		if nothing && time.Until(x.until) > 0 {
+		if nothing && time.Until(x.until) > 0 && !x.gone.Load() {
 			l.park(x) // another receive was faster
 			return
 		}
@@ -325,7 +337,12 @@ func (l *leadership) read(q *fsmpb.Query, respond func(*fsmpb.QueryResult, *Erro
 			respond(nil, err)
 			return
 		}
-		respond(l.r.fsm.Query(q), nil)
+		result := l.r.fsm.Query(q)
+		if l.ctx.Err() != nil { // the state may have been closed under the query
+			respond(nil, errNotLeader("the leader changed"))
+			return
+		}
+		respond(result, nil)
 	})
 }
 

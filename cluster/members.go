@@ -72,7 +72,7 @@ func (n *Node) refuseAdmission(r *replica, m *fsmpb.Member) string {
 		if nameOf(id) != m.Name || id == m.Id {
 			continue
 		}
-		if _, up := n.aliveStatus(id); up || id == r.id {
+		if id == r.id || n.poll(context.Background(), id) != nil {
 			return fmt.Sprintf("a member named %q is up; choose another --node-name", m.Name)
 		}
 	}
@@ -126,9 +126,14 @@ func (n *Node) promote(ctx context.Context, l *leadership, id string, servers []
 	if s := n.poll(ctx, id); s == nil || s.AppliedIndex+promoteLag < applied {
 		return
 	}
+	asked := false
 	for _, old := range servers {
 		if string(old.ID) == id || nameOf(string(old.ID)) != nameOf(id) {
 			continue
+		}
+		if !asked { // a leader of a moment ago may not have asked anybody yet
+			n.pollOnce(ctx)
+			asked = true
 		}
 		if !n.mayRemove(l, string(old.ID), servers) {
 			return
@@ -147,6 +152,9 @@ func (n *Node) promote(ctx context.Context, l *leadership, id string, servers []
 
 // mayRemove tells whether an earlier incarnation is down and the voters that remain have a live majority.
 func (n *Node) mayRemove(l *leadership, id string, servers []raft.Server) bool {
+	if id == l.r.id {
+		return false
+	}
 	if _, up := n.aliveStatus(id); up {
 		return false
 	}
@@ -180,6 +188,9 @@ func (n *Node) recordMembers(l *leadership, servers []raft.Server) {
 		delete(recorded, id)
 	}
 	for id := range recorded {
+		if l.r.has(id) { // admitted since servers was read
+			continue
+		}
 		n.recordOne(l, id, &fsmpb.Command{Op: &fsmpb.Command_RemoveMember{RemoveMember: &fsmpb.RemoveMember{Id: id}}})
 	}
 }

@@ -55,6 +55,9 @@ func TestAnIncarnationIsReplacedOnlyWithALiveMajority(t *testing.T) {
 		if got := n.mayRemove(l, "c-1", servers); got != test.want {
 			t.Errorf("%s: %v, want %v", test.name, got, test.want)
 		}
+		if n.mayRemove(l, "a-1", servers) {
+			t.Errorf("%s: the leader may remove itself", test.name)
+		}
 	}
 }
 

@@ -66,6 +66,9 @@ func (n *Node) Open() (member bool, err error) {
 		return false, fmt.Errorf("%s was made with --log-store %s: start it with that, or join with an empty directory", n.config.DataDir, d.LogStore)
 	}
 	if !member {
+		if err := refuseRemains(n.config.DataDir); err != nil {
+			return false, err
+		}
 		d = newDirectory(n.config.NodeName, n.config.LogStore)
 	}
 	n.directory = d
@@ -87,6 +90,12 @@ func (n *Node) Start() error {
 	first, err := n.founding()
 	if err != nil {
 		return err
+	}
+	if first != nil && first.Cluster.GetId() != n.clusterID() { // of a try that a crash ended before this node joined
+		first = nil
+		if err := removeFile(filepath.Join(n.config.DataDir, foundingFile)); err != nil {
+			return err
+		}
 	}
 	identity, err := transport.Load(filepath.Join(n.config.DataDir, tlsDir))
 	if err != nil {
@@ -119,14 +128,18 @@ func (n *Node) Close() error {
 	if n.stop != nil {
 		n.stop()
 	}
+	r := n.replica.Load()
 	var err error
-	if r := n.replica.Load(); r != nil {
-		err = r.close()
+	if r != nil {
+		err = r.halt()
 	}
 	if n.port != nil {
 		err = closeAfter(err, n.port)
 	}
 	n.ended.Wait()
+	if r != nil {
+		err = r.close(err)
+	}
 	return err
 }
 

@@ -44,6 +44,7 @@ func (n *Node) Receive(ctx context.Context, c *fsmpb.Command, wait time.Duration
 		return nil, fmt.Errorf("encode command: %w", err)
 	}
 	until := time.Now().Add(wait)
+	unknown := false // an earlier try may have taken messages
 	polling, end := context.WithCancel(ctx)
 	defer end()
 	if wait > 0 {
@@ -57,12 +58,16 @@ func (n *Node) Receive(ctx context.Context, c *fsmpb.Command, wait time.Duration
 		if err == nil {
 			return resp.GetReceive(), nil
 		}
+		unknown = unknown || err.Unknown
+		if !err.final() && n.pause(polling) {
+			continue
+		}
 		if polling.Err() != nil && ctx.Err() == nil { // this node is about to stop
 			return &fsmpb.Result{Value: &fsmpb.Result_Receive{Receive: &fsmpb.ReceiveResult{}}}, nil
 		}
-		if err.final() || !n.pause(polling) {
-			return nil, n.explain(err)
-		}
+		explained := n.explain(err)
+		explained.Unknown = unknown
+		return nil, explained
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -54,13 +55,13 @@ func openReplica(c Config, id string, port *transport.Port, bootstrap bool) (*re
 	r.ctx, r.stop = context.WithCancel(context.Background())
 	fatal := func(err error) { c.Exit(ExitStorage, err.Error()) }
 	var err error
-	r.logs, err = logstore.Open(filepath.Join(c.DataDir, "log"), logstore.Kind(c.LogStore), logstore.Options{
+	r.logs, err = logstore.Open(filepath.Join(c.DataDir, logDir), logstore.Kind(c.LogStore), logstore.Options{
 		Logger: c.Logger.Named("log"), Fatal: fatal, SegmentBytes: c.SegmentBytes,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open log: %w", err)
 	}
-	r.fsm, err = fsm.Open(filepath.Join(c.DataDir, "state"), fsm.Options{
+	r.fsm, err = fsm.Open(filepath.Join(c.DataDir, stateDir), fsm.Options{
 		Logger: c.Logger.Named("state"), Fatal: fatal, Restart: c.Restart, Log: r.logs, OnCommit: r.wakeWaiters,
 	})
 	if err != nil {
@@ -125,9 +126,13 @@ func (r *replica) raftConfig() *raft.Config {
 }
 
 func (r *replica) bootstrap(config *raft.Config) error {
-	exists, err := raft.HasExistingState(r.logs, r.logs, r.fsm.Snapshots())
-	if err != nil || exists {
+	last, err := r.logs.LastIndex()
+	if err != nil || last > 0 || r.fsm.Position().Index > 0 {
 		return err
+	}
+	// A crash in the middle of an earlier try has left a term without a configuration. Nobody can have voted in it.
+	if err := r.logs.SetUint64([]byte("CurrentTerm"), 0); err != nil {
+		return fmt.Errorf("found cluster: %w", err)
 	}
 	servers := raft.Configuration{Servers: []raft.Server{{ID: raft.ServerID(r.id), Address: raft.ServerAddress(r.id)}}}
 	if err := raft.BootstrapCluster(config, r.logs, r.logs, r.fsm.Snapshots(), r.transport, servers); err != nil {
@@ -136,13 +141,16 @@ func (r *replica) bootstrap(config *raft.Config) error {
 	return nil
 }
 
-// close stops raft, flushes the state and closes the log, in this order: raft uses both until it has stopped.
-func (r *replica) close() error {
+// halt ends the leadership and stops raft.
+func (r *replica) halt() error {
 	r.stop()
 	err := r.raft.Shutdown().Error()
 	<-r.done
-	return closeAfter(err, r.transport, r.fsm, r.logs)
+	return closeAfter(err, r.transport)
 }
+
+// close flushes the state and closes the log. raft uses both until it has stopped.
+func (r *replica) close(err error) error { return closeAfter(err, r.fsm, r.logs) }
 
 // observeLeader has everybody who waits for a leader look again.
 func (r *replica) observeLeader() {
@@ -178,6 +186,11 @@ func (r *replica) voters() []string {
 		}
 	}
 	return ids
+}
+
+// has tells whether a node is in the latest configuration.
+func (r *replica) has(id string) bool {
+	return slices.ContainsFunc(r.servers(), func(s raft.Server) bool { return string(s.ID) == id })
 }
 
 func (r *replica) servers() []raft.Server {
@@ -247,6 +260,8 @@ func (r *replica) watchProgress() {
 	defer ticker.Stop()
 	watch := stallWatch{limit: applyStall}
 	snapshotAt := r.logs.AppendedBytes()
+	snapshotted := make(chan bool, 1) // a snapshot waits for Apply, and so must not hold up the watch over it
+	running, began := false, uint64(0)
 	for {
 		select {
 		case <-r.ctx.Done():
@@ -255,9 +270,17 @@ func (r *replica) watchProgress() {
 			if started, finished := r.fsm.Progress(); watch.stalled(now, started, finished) {
 				r.config.Exit(ExitStorage, fmt.Sprintf("applying committed entries has not finished for %s: the disk of %s is full or hangs", applyStall, r.config.DataDir))
 			}
-			if bytes := r.logs.AppendedBytes(); r.snapshotDue(bytes - snapshotAt) {
-				snapshotAt = bytes
-				r.snapshot()
+			if bytes := r.logs.AppendedBytes(); !running && r.snapshotDue(bytes-snapshotAt) {
+				running = true
+				go func() {
+					snapshotted <- r.snapshot()
+				}()
+				began = bytes
+			}
+		case ok := <-snapshotted:
+			running = false
+			if ok {
+				snapshotAt = began
 			}
 		}
 	}
@@ -272,10 +295,12 @@ func (r *replica) snapshotDue(bytes uint64) bool {
 	return bytes >= r.config.SnapshotBytes || entries >= r.config.SnapshotEntries+r.config.TrailingLogs
 }
 
-func (r *replica) snapshot() {
-	if err := r.raft.Snapshot().Error(); err != nil {
+func (r *replica) snapshot() bool {
+	err := r.raft.Snapshot().Error()
+	if err != nil {
 		r.log.Info("no snapshot now", "reason", err)
 	}
+	return err == nil
 }
 
 // stallWatch notices an Apply that does not finish.

@@ -3,6 +3,7 @@ package cluster
 import (
 	"container/list"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/fastqueue/fastqueue/fsm/fsmpb"
@@ -20,6 +21,7 @@ type waiter struct {
 	principal *fsmpb.Principal
 	until     time.Time                   // when it is to be answered, with or without messages
 	respond   func(*fsmpb.Result, *Error) // called once, by whoever removed the waiter from the waiters
+	gone      atomic.Bool                 // its client does not wait any more
 	timer     *time.Timer
 	element   *list.Element // in its queue's list; nil while it is not parked
 }
@@ -169,14 +171,19 @@ func (w *waiters) next(name string) *waiter {
 	return x
 }
 
-// finished says that a proposed receive has its result, or has failed.
-func (w *waiters) finished(x *waiter) {
+// finished says that a proposed receive has its result, or was refused. After a refusal the others are not proposed at
+// once: they would be refused too.
+func (w *waiters) finished(x *waiter, applied bool) {
 	w.mu.Lock()
 	q := w.queues[x.queue]
 	q.taking -= x.taking
 	w.tidy(x.queue, q)
 	w.mu.Unlock()
-	w.wake(x.queue)
+	if applied {
+		w.wake(x.queue)
+	} else {
+		time.AfterFunc(retryPause, func() { w.wake(x.queue) })
+	}
 }
 
 // close ends all waiting: the term is over, and the nodes that hold the connections ask the next leader.

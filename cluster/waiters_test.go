@@ -51,7 +51,7 @@ func TestOneMessageIsOfferedToOneWaiter(t *testing.T) {
 		}
 		f.ready = 0
 		for _, x := range f.proposed {
-			w.finished(x)
+			w.finished(x, true)
 		}
 		if w.any() || len(w.queues) != 0 {
 			t.Errorf("%d queues are remembered", len(w.queues))
@@ -78,7 +78,7 @@ func TestANewReceiveDoesNotOvertakeThoseThatWait(t *testing.T) {
 		if w.take(newWaiter(1, 0)) {
 			t.Error("a receive took a message that another one is taking")
 		}
-		w.finished(waiting)
+		w.finished(waiting, true)
 		if !w.take(newWaiter(1, 0)) {
 			t.Error("the message is ready again and nobody may take it")
 		}

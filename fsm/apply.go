@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/fnv"
 
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/fastqueue/fastqueue/fsm/fsmpb"
@@ -74,6 +75,27 @@ func (s *state) applyCommand(c *fsmpb.Command) *fsmpb.Result {
 	}
 	s.corrupt(fmt.Errorf("a log entry holds a command that this version does not know; run the version that the other members run"))
 	return nil
+}
+
+// Known tells whether an encoded command is one that this version can apply. A leader asks before it puts a command of
+// another member into the log, where an unknown one would stop every replica.
+func Known(command []byte) bool {
+	fields := (&fsmpb.Command{}).ProtoReflect().Descriptor().Fields()
+	known := false
+	for len(command) > 0 {
+		number, kind, n := protowire.ConsumeTag(command)
+		if n < 0 {
+			return false
+		}
+		m := protowire.ConsumeFieldValue(number, kind, command[n:])
+		if m < 0 {
+			return false
+		}
+		field := fields.ByNumber(number)
+		known = known || field != nil && field.ContainingOneof() != nil
+		command = command[n+m:]
+	}
+	return known
 }
 
 func unauthenticated() *fsmpb.Error {

@@ -48,6 +48,9 @@ type FSM struct {
 	keys    atomic.Pointer[fsmpb.Keys]
 
 	started, finished atomic.Uint64 // calls of ApplyBatch
+
+	views  sync.RWMutex // held for reading by each open View
+	closed bool         // under views
 }
 
 // Open opens the state machine in a directory, as it was after the last flush. raft applies the rest from its log.
@@ -72,8 +75,13 @@ func Open(dir string, o Options) (*FSM, error) {
 	return f, nil
 }
 
-// Close flushes and closes the store. raft must have been shut down before.
-func (f *FSM) Close() error { return f.store.Close() }
+// Close waits for open views, flushes and closes the store. raft must have been shut down before.
+func (f *FSM) Close() error {
+	f.views.Lock()
+	defer f.views.Unlock()
+	f.closed = true
+	return f.store.Close()
+}
 
 // load fills the caches from the store.
 func (f *FSM) load() error {

@@ -10,17 +10,29 @@ import (
 )
 
 // View reads a committed state, the same one for as long as it is open. Any goroutine may open one; Close it soon, since
-// it keeps files from being deleted.
+// it keeps files from being deleted and the state machine from closing.
 type View struct {
-	r *store.Reader
+	r *store.Reader // nil: the state machine was closed, and the view is empty
 	f *FSM
 }
 
-// View opens a view on the state as it is now.
-func (f *FSM) View() *View { return &View{r: f.store.NewReader(), f: f} }
+// View opens a view on the state as it is now. Of a closed state machine it shows nothing.
+func (f *FSM) View() *View {
+	f.views.RLock()
+	if f.closed {
+		f.views.RUnlock()
+		return &View{f: f}
+	}
+	return &View{r: f.store.NewReader(), f: f}
+}
 
 // Close releases the view.
-func (v *View) Close() { v.r.Close() }
+func (v *View) Close() {
+	if v.r != nil {
+		v.r.Close()
+		v.f.views.RUnlock()
+	}
+}
 
 // Cluster returns the cluster record, or nil before the first command was applied.
 func (v *View) Cluster() *fsmpb.Cluster { return get(v, store.ClusterKey(), &fsmpb.Cluster{}) }
@@ -113,6 +125,9 @@ func (f *FSM) FillMessages(r *fsmpb.ReceiveResult) {
 }
 
 func get[M proto.Message](v *View, key []byte, m M) (none M) {
+	if v.r == nil {
+		return none
+	}
 	b, ok := v.r.Get(key)
 	if !ok {
 		return none
@@ -124,6 +139,9 @@ func get[M proto.Message](v *View, key []byte, m M) (none M) {
 }
 
 func list[M proto.Message](v *View, lower, upper []byte, empty func() M, limit int) (all []M) {
+	if v.r == nil {
+		return nil
+	}
 	v.r.Scan(lower, upper, func(key, value []byte) bool {
 		m := empty()
 		if err := proto.Unmarshal(value, m); err != nil {
