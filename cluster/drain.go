@@ -15,7 +15,8 @@ const transferPing = 200 * time.Millisecond
 func (n *Node) Draining() bool { return n.draining.Err() != nil }
 
 // Drain makes the node ready to stop: it is not ready any more, long polls end empty, and if it leads, it waits for what
-// is in flight and hands over. Afterwards it goes on forwarding requests until Close. ctx bounds the waiting.
+// is in flight and hands over. Afterwards it goes on forwarding requests until Close. ctx bounds the waiting. A node may
+// be elected again before it stops; then Drain may be called again.
 func (n *Node) Drain(ctx context.Context) {
 	n.drain()
 	r := n.replica.Load()
@@ -23,7 +24,7 @@ func (n *Node) Drain(ctx context.Context) {
 		return
 	}
 	l := r.leadership.Load()
-	if l == nil {
+	if l == nil || n.drainedTerm.Swap(l.term) == l.term { // one attempt in each term
 		return
 	}
 	target := n.transferTarget(ctx, r)

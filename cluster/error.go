@@ -49,8 +49,8 @@ func translate(err error) *Error {
 	switch {
 	case errors.Is(err, raft.ErrNotLeader), errors.Is(err, raft.ErrEnqueueTimeout), errors.Is(err, raft.ErrLeadershipTransferInProgress):
 		return errNotLeader(err.Error())
-	default:
-		return errUnknown(err.Error())
+	default: // most often ErrLeadershipLost
+		return errUnknown("the leader was lost before the entry was known to be committed")
 	}
 }
 

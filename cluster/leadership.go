@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"errors"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -157,8 +158,12 @@ func (l *leadership) wakeWaiters() {
 	}
 }
 
+// readyMessages is what waiters look at. Of a queue that does not exist everybody may have something: the refusal.
 func (l *leadership) readyMessages(queue string) int64 {
-	n, _ := l.r.fsm.ReadyMessages(queue)
+	n, ok := l.r.fsm.ReadyMessages(queue)
+	if !ok {
+		return math.MaxInt32
+	}
 	return n
 }
 
@@ -272,7 +277,7 @@ func (l *leadership) askVoters(ctx context.Context, extra time.Duration) (clocks
 func (l *leadership) receive(x *waiter) {
 	switch {
 	case l.waiters.take(x):
-	case l.mustPropose(x):
+	case l.mustPropose():
 		l.waiters.force(x)
 	case time.Until(x.until) > 0:
 		l.park(x)
@@ -287,12 +292,9 @@ func (l *leadership) park(x *waiter) {
 	}
 }
 
-// mustPropose tells whether the state machine has to decide although nothing is ready: the queue is not known here, or
-// leases and delays have ended that no entry has carried into the state yet.
-func (l *leadership) mustPropose(x *waiter) bool {
-	_, known := l.r.fsm.ReadyMessages(x.queue)
-	return !known || l.r.fsm.NextDue() <= l.clock.stamp()
-}
+// mustPropose tells whether the state machine has to decide although nothing is ready: leases and delays have ended that
+// no entry has carried into the state yet.
+func (l *leadership) mustPropose() bool { return l.r.fsm.NextDue() <= l.clock.stamp() }
 
 // answerEmpty says that there is nothing, once it is certain that this was true after the receive had begun.
 func (l *leadership) answerEmpty(x *waiter) {
@@ -303,7 +305,7 @@ func (l *leadership) answerEmpty(x *waiter) {
 		}
 		// What is ready counts here even if earlier receives are about to take it: the published count may be lower by
 		// what they took while they still count as taking it.
-		if l.readyMessages(x.queue) > 0 || l.mustPropose(x) {
+		if l.readyMessages(x.queue) > 0 || l.mustPropose() {
 			l.waiters.force(x)
 			return
 		}

@@ -27,10 +27,11 @@ type Node struct {
 	log    hclog.Logger
 	port   *transport.Port
 
-	replica  atomic.Pointer[replica] // nil until the node is a member
-	draining context.Context         // ends when the node begins to stop
-	drain    context.CancelFunc
-	receives sync.Map // receiveKey -> *heldReceive: long polls that wait here while this node leads
+	replica     atomic.Pointer[replica] // nil until the node is a member
+	draining    context.Context         // ends when the node begins to stop
+	drain       context.CancelFunc
+	drainedTerm atomic.Uint64 // in which the leadership was last handed over, or nobody was there to take it
+	receives    sync.Map      // receiveKey -> *heldReceive: long polls that wait here while this node leads
 
 	mu        sync.Mutex
 	directory directory

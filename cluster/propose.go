@@ -16,6 +16,9 @@ import (
 // retryPause is the longest pause between two tries to find the leader; a change of leader ends it.
 const retryPause = 50 * time.Millisecond
 
+// leaderless is how long a receive that may wait for messages waits for a leader.
+const leaderless = 4 * time.Second
+
 // Propose is the only door for writes: it has the command applied, wherever the leader is. A refusal by the state machine
 // is a Result with its Error set; an error is an *Error. What was certainly not proposed is tried again, with the next
 // leader too, until ctx ends.
@@ -44,7 +47,8 @@ func (n *Node) Receive(ctx context.Context, c *fsmpb.Command, wait time.Duration
 		return nil, fmt.Errorf("encode command: %w", err)
 	}
 	until := time.Now().Add(wait)
-	unknown := false // an earlier try may have taken messages
+	unknown := false      // an earlier try may have taken messages
+	var failing time.Time // since when no try has been answered
 	polling, end := context.WithCancel(ctx)
 	defer end()
 	if wait > 0 {
@@ -59,7 +63,10 @@ func (n *Node) Receive(ctx context.Context, c *fsmpb.Command, wait time.Duration
 			return resp.GetReceive(), nil
 		}
 		unknown = unknown || err.Unknown
-		if !err.final() && n.pause(polling) {
+		if failing.IsZero() {
+			failing = time.Now()
+		}
+		if !err.final() && time.Since(failing) < leaderless && n.pause(polling) {
 			continue
 		}
 		if polling.Err() != nil && ctx.Err() == nil { // this node is about to stop
@@ -79,7 +86,9 @@ func (n *Node) Read(ctx context.Context, q *fsmpb.Query) (*fsmpb.QueryResult, er
 			return resp.GetRead(), nil
 		}
 		if err.final() || !n.pause(ctx) {
-			err.Unknown = false // a read has no effect
+			if err.Unknown { // a read has no effect
+				err = &Error{Code: CodeTimeout, Detail: "The leader did not answer in time. Try again.", RetryAfter: time.Second}
+			}
 			return nil, n.explain(err)
 		}
 	}
@@ -113,7 +122,7 @@ func (n *Node) request(ctx context.Context, req *clusterpb.Request) (*clusterpb.
 	} else {
 		var err error
 		if resp, err = n.port.Call(ctx, leader, req); err != nil {
-			return nil, callFailed(err)
+			return nil, n.callFailed(err)
 		}
 	}
 	if f := resp.GetFailure(); f != nil {
@@ -136,12 +145,13 @@ func (n *Node) local(ctx context.Context, req *clusterpb.Request) (*clusterpb.Re
 	}
 }
 
-func callFailed(err error) *Error {
+func (n *Node) callFailed(err error) *Error {
+	n.log.Debug("the leader did not answer", "error", err)
 	var failed *transport.CallError
 	if errors.As(err, &failed) && !failed.Sent {
-		return errNotLeader(err.Error())
+		return errNotLeader("the leader can't be reached")
 	}
-	return errUnknown(err.Error())
+	return errUnknown("the leader did not answer")
 }
 
 // pause waits for another leader, but not long; false means that the time of the request is over.

@@ -54,6 +54,9 @@ func (n *Node) Cluster() View {
 			v.Leader = m.Name
 		}
 		m.LastContactMs, m.Lag = n.contact(r, id, last)
+		if m.Leader {
+			m.LastContactMs, m.Lag = v.AgeMs, 0
+		}
 		v.Members = append(v.Members, m)
 	}
 	sort.Slice(v.Members, func(i, j int) bool { return v.Members[i].ID < v.Members[j].ID })

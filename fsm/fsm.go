@@ -27,7 +27,7 @@ type Options struct {
 	FS          vfs.FS         // the file system of the store; nil: the machine's
 	Logger      hclog.Logger   // nil: none
 	Fatal       func(error)    // ends the process; called for every storage error and every entry that can't be applied
-	OnCommit    func([]string) // called after each batch with the queues that it touched and that have something ready; must not block
+	OnCommit    func([]string) // called after each batch with the queues that it left with something ready, or deleted; must not block
 	Restart     func(string)   // passed on to the store: see store.Options
 	Log         store.Log      // passed on to the store: see store.Options
 	ReadyWindow int            // messages known ahead per queue; 0: 512. Never changes a result
@@ -160,23 +160,24 @@ func (f *FSM) ApplyBatch(logs []*raft.Log) []any {
 // publishQueues tells the rest of the process what the batch left ready.
 func (f *FSM) publishQueues(touched []*queue) {
 	names := f.ready.Load()
-	var withReady []string
+	var woken []string
 	for _, q := range touched {
 		name := q.rec.Name
 		if f.state.byID[q.rec.Id] != q {
 			if f.state.queues[name] == nil {
 				names.Delete(name)
+				woken = append(woken, name)
 			}
 			continue
 		}
 		q.published.Store(int64(q.rec.Ready))
 		names.Store(name, q.published)
 		if q.rec.Ready > 0 {
-			withReady = append(withReady, name)
+			woken = append(woken, name)
 		}
 	}
-	if len(withReady) > 0 && f.options.OnCommit != nil {
-		f.options.OnCommit(withReady)
+	if len(woken) > 0 && f.options.OnCommit != nil {
+		f.options.OnCommit(woken)
 	}
 }
 

@@ -8,6 +8,9 @@ import (
 // A log-in starts a family of refresh tokens. Each refresh makes the next generation; a generation that is presented
 // again after RefreshGrace was stolen or replayed, and ends the family (RFC 9700, section 4.14.2).
 
+// maxRecentRotations bounds what a client can pile up that refreshes as fast as it can.
+const maxRecentRotations = 20
+
 func familyDeadline(f *fsmpb.TokenFamily) int64 { return f.RotatedMs + RefreshTokenLife.Milliseconds() }
 
 func familyDue(f *fsmpb.TokenFamily) store.Due {
@@ -81,20 +84,37 @@ func (s *state) applyRefreshToken(c *fsmpb.RefreshToken) *fsmpb.Result {
 	if u == nil || f == nil || f.UserVersion != u.Version {
 		return refused(CodeRefreshInvalid, "The refresh token is no longer valid; log in again.")
 	}
-	switch {
-	case c.Generation == f.Generation:
+	if c.Generation == f.Generation {
 		s.removeDue(familyDue(f))
-		f.Generation++
-		f.RotatedMs = s.now
-		f.Role = u.Role
+		s.rotate(f, u)
 		s.saveFamily(f)
 		return familyResult(f)
-	case c.Generation+1 == f.Generation && s.now-f.RotatedMs <= RefreshGrace.Milliseconds():
-		return familyResult(f) // the answer was lost: the same pair again
-	default:
-		s.dropFamily(f)
-		return refused(CodeRefreshReused, "The refresh token was used before; all refresh tokens of this log-in are revoked, log in again.")
 	}
+	for _, r := range f.Recent {
+		if r.Generation == c.Generation+1 && s.now-r.RotatedMs <= RefreshGrace.Milliseconds() {
+			f.Generation, f.RotatedMs = r.Generation, r.RotatedMs
+			return familyResult(f) // its first answer may have been lost: the same pair again
+		}
+	}
+	s.dropFamily(f)
+	return refused(CodeRefreshReused, "The refresh token was used before; all refresh tokens of this log-in are revoked, log in again.")
+}
+
+// rotate makes the next generation and remembers when, as long as its predecessor may be used again.
+func (s *state) rotate(f *fsmpb.TokenFamily, u *fsmpb.User) {
+	f.Generation++
+	f.RotatedMs = s.now
+	f.Role = u.Role
+	kept := f.Recent[:0]
+	for _, r := range f.Recent {
+		if s.now-r.RotatedMs <= RefreshGrace.Milliseconds() {
+			kept = append(kept, r)
+		}
+	}
+	if len(kept) == maxRecentRotations {
+		kept = kept[1:]
+	}
+	f.Recent = append(kept, &fsmpb.Rotation{Generation: f.Generation, RotatedMs: s.now})
 }
 
 func familyResult(f *fsmpb.TokenFamily) *fsmpb.Result {

@@ -62,7 +62,9 @@ func decodeError(err error, into any) error {
 
 func syntaxError(err *jsontext.SyntacticError) error {
 	if errors.Is(err, jsontext.ErrDuplicateName) {
-		return invalid(fieldName(err.JSONPointer), "be given only once")
+		e := invalid(fieldName(err.JSONPointer), "be given only once")
+		e.code = codeInvalidJSON
+		return e
 	}
 	reason := "it is not complete"
 	if err.Err != nil {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -19,7 +20,8 @@ import (
 
 const (
 	handOverLimit = 10 * time.Second // for what is in flight and the leadership, on SIGTERM
-	closeLimit    = 5 * time.Second  // for requests in progress after the drain time
+	drainAgain    = 200 * time.Millisecond
+	closeLimit    = 5 * time.Second // for requests in progress after the drain time
 )
 
 // daemon is one running node: the cluster's member and the HTTP API on it.
@@ -46,7 +48,7 @@ func openDaemon(o nodeOptions) (*daemon, error) {
 		Restart: d.restart,
 	})
 	if d.member, err = d.node.Open(); err != nil {
-		return nil, err
+		return nil, withPortHint(err, "--cluster-addr")
 	}
 	if d.member && o.nodeNamed && d.node.Name() != o.nodeName {
 		err := fmt.Errorf("--node-name %s: %s belongs to the node %s, whose name can't be changed; leave the flag out or choose another --data-dir", o.nodeName, o.dataDir, d.node.Name())
@@ -54,10 +56,18 @@ func openDaemon(o nodeOptions) (*daemon, error) {
 	}
 	server := httpd.New(httpd.Config{Addr: o.httpAddr, Logger: log.Named("http")}, d.node)
 	if err := server.Open(); err != nil {
-		return nil, errors.Join(err, d.node.Close())
+		return nil, errors.Join(withPortHint(err, "--http-addr"), d.node.Close())
 	}
 	d.server = server
 	return d, nil
+}
+
+// withPortHint says what to do about a port that is taken.
+func withPortHint(err error, flag string) error {
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("%w: choose another port with %s, or stop the process that listens there", err, flag)
+	}
+	return err
 }
 
 // serve makes the node a member, says so, and runs until ctx ends. A signal begins the orderly end.
@@ -87,8 +97,14 @@ func (d *daemon) drain() {
 	enough := time.After(d.options.drainTime)
 	handOver, cancel := context.WithTimeout(context.Background(), handOverLimit)
 	defer cancel()
-	d.node.Drain(handOver)
-	<-enough
+	for {
+		d.node.Drain(handOver)
+		select {
+		case <-enough:
+			return
+		case <-time.After(drainAgain): // it may have been elected meanwhile
+		}
+	}
 }
 
 func (d *daemon) close(ctx context.Context) error {
@@ -125,8 +141,22 @@ func (d *daemon) joinLine() string {
 		return fmt.Sprintf("on another machine, with a copy of %s there:\n    fastqueue join %s --token-file join-token --http-addr ADDRESS:9080 --cluster-addr ADDRESS:%s",
 			token, d.options.advertiseCluster, port)
 	}
-	return fmt.Sprintf("in another terminal:\n    %s join %s --token-file %s --data-dir %s-2 --http-addr 127.0.0.1:9180 --cluster-addr 127.0.0.1:9181",
-		program(), d.options.advertiseCluster, token, strings.TrimRight(d.options.dataDir, "/"))
+	return fmt.Sprintf("in another terminal:\n    %s join %s --token-file %s --data-dir %s-2 --http-addr %s --cluster-addr %s",
+		program(), d.options.advertiseCluster, token, strings.TrimRight(d.options.dataDir, "/"),
+		nextAddress(d.options.advertiseHTTP), nextAddress(d.options.advertiseCluster))
+}
+
+// nextAddress is the same address with a port 100 higher, for another node on this machine.
+func nextAddress(address string) string {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return address
+	}
+	n, err := strconv.Atoi(port)
+	if err != nil || n+devPortStep > 65_535 {
+		return net.JoinHostPort(host, "PORT")
+	}
+	return net.JoinHostPort(host, strconv.Itoa(n+devPortStep))
 }
 
 // program is how this program was called, so that a printed command can be pasted. A program started by "go run" has a

@@ -39,6 +39,9 @@ func join(ctx context.Context, o nodeOptions, targets []string, token, tokenFile
 	if err := o.complete(); err != nil {
 		return err
 	}
+	if err := checkAddresses("TARGET", targets); err != nil {
+		return err
+	}
 	token, tokenErr := joinToken(token, tokenFile)
 	d, err := openDaemon(o)
 	if err != nil {

@@ -71,6 +71,9 @@ func (o *nodeOptions) complete() error {
 	if o.logStore != "bolt" && o.logStore != "wal" {
 		return fmt.Errorf("--log-store %q: allowed are bolt and wal", o.logStore)
 	}
+	if err := checkAddresses("--peers", o.peers); err != nil {
+		return err
+	}
 	if o.drainTime < 0 {
 		return fmt.Errorf("--drain-time %s: it can't be negative", o.drainTime)
 	}
@@ -93,6 +96,16 @@ func (o *nodeOptions) completeAddress(advertise *string, listen, listenFlag, adv
 	host, port, err := net.SplitHostPort(*advertise)
 	if err != nil || isWildcard(host) || port == "0" {
 		return fmt.Errorf("%s %q: an address or name and a port under which others reach this node are needed, for example node1.example.com:9081", advertiseFlag, *advertise)
+	}
+	return nil
+}
+
+// checkAddresses refuses what can't be the cluster address of another node.
+func checkAddresses(what string, addresses []string) error {
+	for _, a := range addresses {
+		if host, port, err := net.SplitHostPort(a); err != nil || host == "" || port == "" {
+			return fmt.Errorf("%s %q: host:port of a node's cluster port is needed, for example 127.0.0.1:9081", what, a)
+		}
 	}
 	return nil
 }

@@ -27,6 +27,17 @@ const (
 // founding gathers the secrets with which a cluster begins: those of the environment, or random ones that are left in the
 // data directory for the operator. None has a built-in default.
 func founding(dataDir string) (cluster.Founding, error) {
+	// Both are looked at before either is written: a refused start must not leave a file that a later one contradicts.
+	if token := os.Getenv(joinTokenVariable); token != "" {
+		if _, err := transport.JoinKey(token); err != nil {
+			return cluster.Founding{}, fmt.Errorf("%s: %w", joinTokenVariable, err)
+		}
+	}
+	if password := os.Getenv(adminVariable); password != "" {
+		if err := auth.CheckPassword(password); err != nil {
+			return cluster.Founding{}, fmt.Errorf("%s: %w", adminVariable, err)
+		}
+	}
 	token, err := secret(joinTokenVariable, filepath.Join(dataDir, joinTokenFile), transport.NewJoinToken)
 	if err != nil {
 		return cluster.Founding{}, err
@@ -37,14 +48,18 @@ func founding(dataDir string) (cluster.Founding, error) {
 	}
 	hash, err := auth.NewHasher().Hash(context.Background(), password)
 	if err != nil {
-		return cluster.Founding{}, fmt.Errorf("%s: %w", adminVariable, err)
+		return cluster.Founding{}, fmt.Errorf("hash of the admin password: %w", err)
 	}
 	return cluster.Founding{JoinToken: token, AdminName: adminName, AdminPasswordHash: hash}, nil
 }
 
-// secret takes a secret from the environment, or from the file that an earlier try left, or makes one.
+// secret takes a secret from the environment, or from the file that an earlier try left, or makes one. A file that says
+// something else than the environment is removed.
 func secret(variable, path string, random func() string) (string, error) {
 	if value := os.Getenv(variable); value != "" {
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return "", fmt.Errorf("remove outdated secret: %w", err)
+		}
 		return value, nil
 	}
 	b, err := os.ReadFile(path)

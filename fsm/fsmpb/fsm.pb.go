@@ -2906,6 +2906,7 @@ type TokenFamily struct {
 	UserVersion   uint64                 `protobuf:"varint,5,opt,name=user_version,json=userVersion,proto3" json:"user_version,omitempty"`
 	UserName      string                 `protobuf:"bytes,6,opt,name=user_name,json=userName,proto3" json:"user_name,omitempty"`
 	Role          string                 `protobuf:"bytes,7,opt,name=role,proto3" json:"role,omitempty"`
+	Recent        []*Rotation            `protobuf:"bytes,8,rep,name=recent,proto3" json:"recent,omitempty"` // of the last seconds, oldest first
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2989,6 +2990,66 @@ func (x *TokenFamily) GetRole() string {
 	return ""
 }
 
+func (x *TokenFamily) GetRecent() []*Rotation {
+	if x != nil {
+		return x.Recent
+	}
+	return nil
+}
+
+// Rotation is one use of a refresh token: it made this generation.
+type Rotation struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Generation    uint64                 `protobuf:"varint,1,opt,name=generation,proto3" json:"generation,omitempty"`
+	RotatedMs     int64                  `protobuf:"varint,2,opt,name=rotated_ms,json=rotatedMs,proto3" json:"rotated_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Rotation) Reset() {
+	*x = Rotation{}
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[44]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Rotation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Rotation) ProtoMessage() {}
+
+func (x *Rotation) ProtoReflect() protoreflect.Message {
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[44]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Rotation.ProtoReflect.Descriptor instead.
+func (*Rotation) Descriptor() ([]byte, []int) {
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{44}
+}
+
+func (x *Rotation) GetGeneration() uint64 {
+	if x != nil {
+		return x.Generation
+	}
+	return 0
+}
+
+func (x *Rotation) GetRotatedMs() int64 {
+	if x != nil {
+		return x.RotatedMs
+	}
+	return 0
+}
+
 type QueueSettings struct {
 	state              protoimpl.MessageState `protogen:"open.v1"`
 	MaxLength          uint64                 `protobuf:"varint,1,opt,name=max_length,json=maxLength,proto3" json:"max_length,omitempty"`
@@ -2999,7 +3060,7 @@ type QueueSettings struct {
 
 func (x *QueueSettings) Reset() {
 	*x = QueueSettings{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[44]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3011,7 +3072,7 @@ func (x *QueueSettings) String() string {
 func (*QueueSettings) ProtoMessage() {}
 
 func (x *QueueSettings) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[44]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3024,7 +3085,7 @@ func (x *QueueSettings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueueSettings.ProtoReflect.Descriptor instead.
 func (*QueueSettings) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{44}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *QueueSettings) GetMaxLength() uint64 {
@@ -3059,7 +3120,7 @@ type Queue struct {
 
 func (x *Queue) Reset() {
 	*x = Queue{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[45]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3071,7 +3132,7 @@ func (x *Queue) String() string {
 func (*Queue) ProtoMessage() {}
 
 func (x *Queue) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[45]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3084,7 +3145,7 @@ func (x *Queue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Queue.ProtoReflect.Descriptor instead.
 func (*Queue) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{45}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *Queue) GetId() uint64 {
@@ -3168,7 +3229,7 @@ type Message struct {
 
 func (x *Message) Reset() {
 	*x = Message{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[46]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3180,7 +3241,7 @@ func (x *Message) String() string {
 func (*Message) ProtoMessage() {}
 
 func (x *Message) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[46]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3193,7 +3254,7 @@ func (x *Message) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Message.ProtoReflect.Descriptor instead.
 func (*Message) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{46}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *Message) GetSentMs() int64 {
@@ -3221,7 +3282,7 @@ type Content struct {
 
 func (x *Content) Reset() {
 	*x = Content{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[47]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3233,7 +3294,7 @@ func (x *Content) String() string {
 func (*Content) ProtoMessage() {}
 
 func (x *Content) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[47]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3246,7 +3307,7 @@ func (x *Content) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Content.ProtoReflect.Descriptor instead.
 func (*Content) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{47}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *Content) GetBody() string {
@@ -3278,7 +3339,7 @@ type Attribute struct {
 
 func (x *Attribute) Reset() {
 	*x = Attribute{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[48]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3290,7 +3351,7 @@ func (x *Attribute) String() string {
 func (*Attribute) ProtoMessage() {}
 
 func (x *Attribute) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[48]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3303,7 +3364,7 @@ func (x *Attribute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attribute.ProtoReflect.Descriptor instead.
 func (*Attribute) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{48}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *Attribute) GetName() string {
@@ -3566,7 +3627,7 @@ const file_fsm_fsmpb_fsm_proto_rawDesc = "" +
 	"\rpassword_hash\x18\x03 \x01(\tR\fpasswordHash\x12\x18\n" +
 	"\aversion\x18\x04 \x01(\x04R\aversion\x12\x12\n" +
 	"\x04role\x18\x05 \x01(\tR\x04role\x12\x1a\n" +
-	"\bfamilies\x18\x06 \x01(\rR\bfamilies\"\xc4\x01\n" +
+	"\bfamilies\x18\x06 \x01(\rR\bfamilies\"\xf5\x01\n" +
 	"\vTokenFamily\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x12\n" +
 	"\x04user\x18\x02 \x01(\x04R\x04user\x12\x1e\n" +
@@ -3577,7 +3638,14 @@ const file_fsm_fsmpb_fsm_proto_rawDesc = "" +
 	"rotated_ms\x18\x04 \x01(\x03R\trotatedMs\x12!\n" +
 	"\fuser_version\x18\x05 \x01(\x04R\vuserVersion\x12\x1b\n" +
 	"\tuser_name\x18\x06 \x01(\tR\buserName\x12\x12\n" +
-	"\x04role\x18\a \x01(\tR\x04role\"`\n" +
+	"\x04role\x18\a \x01(\tR\x04role\x12/\n" +
+	"\x06recent\x18\b \x03(\v2\x17.fastqueue.fsm.RotationR\x06recent\"I\n" +
+	"\bRotation\x12\x1e\n" +
+	"\n" +
+	"generation\x18\x01 \x01(\x04R\n" +
+	"generation\x12\x1d\n" +
+	"\n" +
+	"rotated_ms\x18\x02 \x01(\x03R\trotatedMs\"`\n" +
 	"\rQueueSettings\x12\x1d\n" +
 	"\n" +
 	"max_length\x18\x01 \x01(\x04R\tmaxLength\x120\n" +
@@ -3622,7 +3690,7 @@ func file_fsm_fsmpb_fsm_proto_rawDescGZIP() []byte {
 	return file_fsm_fsmpb_fsm_proto_rawDescData
 }
 
-var file_fsm_fsmpb_fsm_proto_msgTypes = make([]protoimpl.MessageInfo, 49)
+var file_fsm_fsmpb_fsm_proto_msgTypes = make([]protoimpl.MessageInfo, 50)
 var file_fsm_fsmpb_fsm_proto_goTypes = []any{
 	(*Entry)(nil),          // 0: fastqueue.fsm.Entry
 	(*Command)(nil),        // 1: fastqueue.fsm.Command
@@ -3668,11 +3736,12 @@ var file_fsm_fsmpb_fsm_proto_goTypes = []any{
 	(*Member)(nil),         // 41: fastqueue.fsm.Member
 	(*User)(nil),           // 42: fastqueue.fsm.User
 	(*TokenFamily)(nil),    // 43: fastqueue.fsm.TokenFamily
-	(*QueueSettings)(nil),  // 44: fastqueue.fsm.QueueSettings
-	(*Queue)(nil),          // 45: fastqueue.fsm.Queue
-	(*Message)(nil),        // 46: fastqueue.fsm.Message
-	(*Content)(nil),        // 47: fastqueue.fsm.Content
-	(*Attribute)(nil),      // 48: fastqueue.fsm.Attribute
+	(*Rotation)(nil),       // 44: fastqueue.fsm.Rotation
+	(*QueueSettings)(nil),  // 45: fastqueue.fsm.QueueSettings
+	(*Queue)(nil),          // 46: fastqueue.fsm.Queue
+	(*Message)(nil),        // 47: fastqueue.fsm.Message
+	(*Content)(nil),        // 48: fastqueue.fsm.Content
+	(*Attribute)(nil),      // 49: fastqueue.fsm.Attribute
 }
 var file_fsm_fsmpb_fsm_proto_depIdxs = []int32{
 	2,  // 0: fastqueue.fsm.Command.principal:type_name -> fastqueue.fsm.Principal
@@ -3700,7 +3769,7 @@ var file_fsm_fsmpb_fsm_proto_depIdxs = []int32{
 	2,  // 22: fastqueue.fsm.Login.user:type_name -> fastqueue.fsm.Principal
 	2,  // 23: fastqueue.fsm.ChangePassword.user:type_name -> fastqueue.fsm.Principal
 	2,  // 24: fastqueue.fsm.DeleteUser.user:type_name -> fastqueue.fsm.Principal
-	44, // 25: fastqueue.fsm.CreateQueue.settings:type_name -> fastqueue.fsm.QueueSettings
+	45, // 25: fastqueue.fsm.CreateQueue.settings:type_name -> fastqueue.fsm.QueueSettings
 	17, // 26: fastqueue.fsm.SendMessage.messages:type_name -> fastqueue.fsm.NewMessage
 	21, // 27: fastqueue.fsm.DeleteMessage.receipts:type_name -> fastqueue.fsm.Receipt
 	21, // 28: fastqueue.fsm.ReleaseMessage.receipts:type_name -> fastqueue.fsm.Receipt
@@ -3714,7 +3783,7 @@ var file_fsm_fsmpb_fsm_proto_depIdxs = []int32{
 	25, // 36: fastqueue.fsm.SendResult.messages:type_name -> fastqueue.fsm.SentMessage
 	22, // 37: fastqueue.fsm.SentMessage.error:type_name -> fastqueue.fsm.Error
 	27, // 38: fastqueue.fsm.ReceiveResult.deliveries:type_name -> fastqueue.fsm.Delivery
-	46, // 39: fastqueue.fsm.Delivery.message:type_name -> fastqueue.fsm.Message
+	47, // 39: fastqueue.fsm.Delivery.message:type_name -> fastqueue.fsm.Message
 	22, // 40: fastqueue.fsm.DeleteResult.errors:type_name -> fastqueue.fsm.Error
 	2,  // 41: fastqueue.fsm.Query.principal:type_name -> fastqueue.fsm.Principal
 	30, // 42: fastqueue.fsm.Query.get_user:type_name -> fastqueue.fsm.GetUser
@@ -3727,15 +3796,16 @@ var file_fsm_fsmpb_fsm_proto_depIdxs = []int32{
 	36, // 49: fastqueue.fsm.QueryResult.keys:type_name -> fastqueue.fsm.Keys
 	37, // 50: fastqueue.fsm.QueueList.queues:type_name -> fastqueue.fsm.QueueInfo
 	40, // 51: fastqueue.fsm.Keys.signing_keys:type_name -> fastqueue.fsm.SigningKey
-	44, // 52: fastqueue.fsm.QueueInfo.settings:type_name -> fastqueue.fsm.QueueSettings
+	45, // 52: fastqueue.fsm.QueueInfo.settings:type_name -> fastqueue.fsm.QueueSettings
 	39, // 53: fastqueue.fsm.Cluster.join_keys:type_name -> fastqueue.fsm.JoinKey
-	44, // 54: fastqueue.fsm.Queue.settings:type_name -> fastqueue.fsm.QueueSettings
-	48, // 55: fastqueue.fsm.Content.attributes:type_name -> fastqueue.fsm.Attribute
-	56, // [56:56] is the sub-list for method output_type
-	56, // [56:56] is the sub-list for method input_type
-	56, // [56:56] is the sub-list for extension type_name
-	56, // [56:56] is the sub-list for extension extendee
-	0,  // [0:56] is the sub-list for field type_name
+	44, // 54: fastqueue.fsm.TokenFamily.recent:type_name -> fastqueue.fsm.Rotation
+	45, // 55: fastqueue.fsm.Queue.settings:type_name -> fastqueue.fsm.QueueSettings
+	49, // 56: fastqueue.fsm.Content.attributes:type_name -> fastqueue.fsm.Attribute
+	57, // [57:57] is the sub-list for method output_type
+	57, // [57:57] is the sub-list for method input_type
+	57, // [57:57] is the sub-list for extension type_name
+	57, // [57:57] is the sub-list for extension extendee
+	0,  // [0:57] is the sub-list for field type_name
 }
 
 func init() { file_fsm_fsmpb_fsm_proto_init() }
@@ -3782,7 +3852,7 @@ func file_fsm_fsmpb_fsm_proto_init() {
 		(*QueryResult_Queues)(nil),
 		(*QueryResult_Keys)(nil),
 	}
-	file_fsm_fsmpb_fsm_proto_msgTypes[48].OneofWrappers = []any{
+	file_fsm_fsmpb_fsm_proto_msgTypes[49].OneofWrappers = []any{
 		(*Attribute_StringValue)(nil),
 		(*Attribute_BinaryValue)(nil),
 	}
@@ -3792,7 +3862,7 @@ func file_fsm_fsmpb_fsm_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_fsm_fsmpb_fsm_proto_rawDesc), len(file_fsm_fsmpb_fsm_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   49,
+			NumMessages:   50,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
