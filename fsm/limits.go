@@ -2,13 +2,14 @@ package fsm
 
 import "time"
 
-// Everything has a limit, and the limits stand here. The edge checks them in Validate before a command enters the log;
-// Apply checks again those that depend on the state.
+// Everything has a limit, and the limits stand here. The edge checks them before a command enters the log; Apply those that
+// depend on the state.
 const (
 	MaxMessageBytes = 1 << 20 // body and attributes of one message, and all messages of one batch together
 	MaxBatchEntries = 10
 	MaxAttributes   = 10
-	MaxReceive      = 10 // messages that one receive returns
+	MaxReceive      = 10      // messages that one receive returns
+	MaxReceiveBytes = 4 << 20 // their contents together; the first message is always returned
 
 	MaxQueueNameBytes = 80
 	MaxUserNameBytes  = 128

@@ -5,9 +5,6 @@ import (
 	"github.com/fastqueue/fastqueue/fsm/store"
 )
 
-// maxReceiveBytes bounds the contents that one receive returns together; the first message is always returned.
-const maxReceiveBytes = 4 << 20
-
 // applySendMessage decides max_length message by message: of ten with three places left the first three succeed.
 func (s *state) applySendMessage(c *fsmpb.SendMessage) *fsmpb.Result {
 	q := s.queues[c.Queue]
@@ -41,7 +38,7 @@ func (s *state) applyReceiveMessage(c *fsmpb.ReceiveMessage) *fsmpb.Result {
 	bytes := 0
 	for len(result.Deliveries) < int(c.Max) {
 		m, ok := s.firstReady(q)
-		if !ok || (bytes > 0 && bytes+int(m.delivery.size) > maxReceiveBytes) {
+		if !ok || (bytes > 0 && bytes+int(m.delivery.size) > MaxReceiveBytes) {
 			break
 		}
 		bytes += int(m.delivery.size)

@@ -6,6 +6,18 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+# The race detector needs a C compiler, the longer tests git and curl.
+install_missing() {
+  local missing=() program sudo=()
+  for program in gcc git curl; do
+    command -v "$program" >/dev/null || missing+=("$program")
+  done
+  ((${#missing[@]} > 0)) || return 0
+  ((EUID == 0)) || sudo=(sudo)
+  "${sudo[@]}" apt-get update
+  "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends "${missing[@]}" libc6-dev
+}
+
 steps=(gofmt vet staticcheck imports determinism generated test race system)
 staticcheck=honnef.co/go/tools/cmd/staticcheck@v0.8.2
 raced=(./auth/... ./client/... ./cluster/... ./fsm/... ./httpd/...)
@@ -60,7 +72,15 @@ step_test() { go test ./...; }
 step_race() { go test -race -timeout 15m "${raced[@]}"; }
 
 # Tests that need root or other programs carry the build tag "system" and a name that begins with TestSystem.
-step_system() { go test -tags system -run '^TestSystem' -timeout 15m ./...; }
+step_system() {
+  local out
+  out=$(go test -tags system -run '^TestSystem' -timeout 15m -v ./cmd/... 2>&1) || { echo "$out"; return 1; }
+  grep -E '^(--- |ok)' <<<"$out"
+  if ! grep -q '^--- PASS: TestSystem' <<<"$out"; then
+    echo "no longer test was run" >&2
+    return 1
+  fi
+}
 
 run_step() {
   local began=$SECONDS status=0
@@ -77,6 +97,8 @@ run_step() {
   echo "==> $1 passed in $((SECONDS - began)) s"
 }
 
+command -v go >/dev/null || { echo "Go is missing: https://go.dev/doc/install" >&2; exit 1; }
+install_missing
 for name in "${@:-${steps[@]}}"; do
   if [[ $(type -t "step_$name") != function ]]; then
     echo "no step \"$name\"; the steps are: ${steps[*]}" >&2

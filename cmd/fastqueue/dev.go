@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -15,6 +16,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -42,10 +44,13 @@ type devCluster struct {
 	password  string
 	out       *lineWriter
 	processes sync.WaitGroup
+	pids      [maxDevNodes]atomic.Int64
+	started   chan error // what ended a node before all were ready
+	ready     atomic.Bool
 }
 
 func newDevCommand() *cobra.Command {
-	d := &devCluster{}
+	d := &devCluster{started: make(chan error, maxDevNodes)}
 	c := &cobra.Command{
 		Use:   "dev",
 		Short: "Run a cluster on this machine, to try and to develop with",
@@ -64,8 +69,8 @@ dies is started again after a second, so kill one and watch.`,
 }
 
 func (d *devCluster) run(ctx context.Context) (err error) {
-	if d.nodes < 1 || d.nodes > maxDevNodes {
-		return fmt.Errorf("--nodes %d: 1 to %d are possible", d.nodes, maxDevNodes)
+	if err := d.check(); err != nil {
+		return err
 	}
 	if d.dataDir == "" {
 		if d.dataDir, err = os.MkdirTemp("", "fastqueue-dev-"); err != nil {
@@ -102,6 +107,45 @@ func (d *devCluster) run(ctx context.Context) (err error) {
 	return nil
 }
 
+// check refuses what can't work before anything is started.
+func (d *devCluster) check() error {
+	if d.nodes < 1 || d.nodes > maxDevNodes {
+		return fmt.Errorf("--nodes %d: 1 to %d are possible", d.nodes, maxDevNodes)
+	}
+	if last := d.port + (d.nodes-1)*devPortStep + 1; d.port < 1 || last > 65_535 {
+		return fmt.Errorf("--port %d: the ports of %d nodes would go up to %d, and 65535 is the last one", d.port, d.nodes, last)
+	}
+	for i := range d.nodes {
+		for _, address := range []string{d.http(i), d.cluster(i)} {
+			l, err := net.Listen("tcp", address)
+			if err != nil {
+				return fmt.Errorf("%s is needed and not free (%w): stop what listens there, or choose other ports with --port", address, err)
+			}
+			if err := l.Close(); err != nil {
+				return fmt.Errorf("close probe of %s: %w", address, err)
+			}
+		}
+	}
+	return d.checkDirectory()
+}
+
+// checkDirectory refuses a directory of something else, or of more nodes than are to be started: they might not be a
+// majority.
+func (d *devCluster) checkDirectory() error {
+	if d.dataDir == "" {
+		return nil
+	}
+	if fileExists(filepath.Join(d.dataDir, "node.json")) {
+		return fmt.Errorf("--data-dir %s is the directory of a single node: use it with \"fastqueue serve\", or choose another one", d.dataDir)
+	}
+	for i := maxDevNodes; i > d.nodes; i-- {
+		if fileExists(filepath.Join(d.dataDir, d.name(i-1))) {
+			return fmt.Errorf("--data-dir %s was made with %d nodes: start it with --nodes %d", d.dataDir, i, i)
+		}
+	}
+	return nil
+}
+
 func (d *devCluster) http(i int) string { return fmt.Sprintf("127.0.0.1:%d", d.port+i*devPortStep) }
 func (d *devCluster) cluster(i int) string {
 	return fmt.Sprintf("127.0.0.1:%d", d.port+i*devPortStep+1)
@@ -113,6 +157,10 @@ func (d *devCluster) keepRunning(ctx context.Context, i int) {
 	for ctx.Err() == nil {
 		err := d.runNode(ctx, i)
 		if ctx.Err() != nil {
+			return
+		}
+		if !d.ready.Load() {
+			d.started <- fmt.Errorf("%s ended before the cluster was ready (%v); its messages are above", d.name(i), err)
 			return
 		}
 		d.out.line(d.name(i), fmt.Sprintf("the process ended (%v) and starts again in %s", err, devRestart))
@@ -150,6 +198,7 @@ func (d *devCluster) runNode(ctx context.Context, i int) error {
 	if err := c.Start(); err != nil {
 		return fmt.Errorf("start node: %w", err)
 	}
+	d.pids[i].Store(int64(c.Process.Pid))
 	d.out.copy(d.name(i), output)
 	return c.Wait()
 }
@@ -161,20 +210,23 @@ func (d *devCluster) waitReady(ctx context.Context) error {
 	ticker := time.NewTicker(devPoll)
 	defer ticker.Stop()
 	for i := 0; i < d.nodes; {
-		if d.ready(ctx, i) {
+		if d.isReady(ctx, i) {
 			i++
 			continue
 		}
 		select {
 		case <-ticker.C:
+		case err := <-d.started:
+			return err
 		case <-ctx.Done():
 			return fmt.Errorf("%s is not ready after %s; its messages are above", d.name(i), devReady)
 		}
 	}
+	d.ready.Store(true)
 	return nil
 }
 
-func (d *devCluster) ready(ctx context.Context, i int) bool {
+func (d *devCluster) isReady(ctx context.Context, i int) bool {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+d.http(i)+"/readyz", nil)
 	if err != nil {
 		return false
@@ -209,7 +261,7 @@ func (d *devCluster) greet(ctx context.Context) error {
 	}
 	fmt.Printf("FastQueue runs on %d nodes, data in %s. Ctrl-C stops it.\n\n", d.nodes, d.dataDir)
 	for i := range d.nodes {
-		fmt.Printf("  %s  http://%s/v1\n", d.name(i), d.http(i))
+		fmt.Printf("  %s  http://%s/v1  process %d\n", d.name(i), d.http(i), d.pids[i].Load())
 	}
 	fmt.Printf("  user   %s, password %s\n\nIn another terminal (the token is good for 15 minutes):\n\n", adminName, d.password)
 	fmt.Printf("  TOKEN=%s\n", tokens.Access)

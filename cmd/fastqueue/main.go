@@ -13,9 +13,15 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// After the first signal the default is back in force: a second one ends the process at once.
-	context.AfterFunc(ctx, stop)
+	ctx, stop := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() { // the first signal begins an orderly end, the second one ends the process at once
+		<-signals
+		stop()
+		<-signals
+		os.Exit(1)
+	}()
 	if err := run(ctx, os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "fastqueue:", err)
 		os.Exit(exitCode(err))
@@ -40,6 +46,9 @@ func newRootCommand() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return fmt.Errorf("%w; %q lists the flags", err, c.CommandPath()+" --help")
+	})
 	root.AddCommand(
 		newServeCommand(),
 		newJoinCommand(),

@@ -11,12 +11,13 @@ import "encoding/binary"
 //	'f'    user id, family id               fsmpb.TokenFamily      login, refresh
 //	'k'    key id                           fsmpb.SigningKey       init_cluster
 //	'm'    queue id, sequence               fsmpb.Message          send; never changed
-//	'n'    -                                state clock, next id   every entry
-//	'p'    member id                        fsmpb.Member           put_member
+//	'n'    -                                clock, next id, hash,  every entry
+//	                                        first due time
+//	'p'    member id                        fsmpb.Member           init_cluster, put_member, remove_member
 //	'q'    queue name                       fsmpb.Queue            every command on the queue, once per batch
 //	'r'    queue id, class, sequence        delivery state         a message that is ready
 //	's'    queue id, sequence               delivery state         a message that is leased or delayed
-//	'u'    user name                        fsmpb.User             register, password, delete
+//	'u'    user name                        fsmpb.User             init_cluster, register, login, password, delete
 //
 // A message has its delivery state under 'r' while it is ready and under 's' while it is not, never under both. Keys
 // under 'd' are hints: whoever reads one looks at the record it points to, so that deleting a queue may leave them behind.
