@@ -100,6 +100,7 @@ func TestAWaitingReceiveExpiresOnTimeAndOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(5 * time.Second)
+		synctest.Wait()
 		if len(expired) != 1 || expired[0] != time.Second {
 			t.Errorf("expired after %v, want one after 1s", expired)
 		}
@@ -107,6 +108,7 @@ func TestAWaitingReceiveExpiresOnTimeAndOnce(t *testing.T) {
 			t.Error("a waiting receive can be removed exactly once")
 		}
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		if len(expired) != 1 {
 			t.Errorf("a removed receive expired: %v", expired)
 		}
@@ -138,5 +140,6 @@ func TestTheEndOfATermEndsAllWaiting(t *testing.T) {
 			t.Error("a receive waits in a term that is over")
 		}
 		time.Sleep(2 * time.Minute)
+		synctest.Wait()
 	})
 }
