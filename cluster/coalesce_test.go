@@ -76,6 +76,13 @@ func (o *outcomes) submit(c *coalescer, data string) {
 	}})
 }
 
+// of is what happened to a command so far.
+func (o *outcomes) of(data string) string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.got[data]
+}
+
 func newTestCoalescer(l *fakeLog) (*coalescer, *outcomes) {
 	c := newCoalescer(l.apply, func() int64 { return 42 }, func(error) {}, entryLimit)
 	return c, &outcomes{got: map[string]string{}}
@@ -116,8 +123,8 @@ func TestCommandsThatWaitShareAnEntryInTheirOrder(t *testing.T) {
 			t.Errorf("2,000 commands made %d entries", n)
 		}
 		for _, data := range want {
-			if o.got[data] != "result of "+data {
-				t.Fatalf("command %s: %s", data, o.got[data])
+			if o.of(data) != "result of "+data {
+				t.Fatalf("command %s: %s", data, o.of(data))
 			}
 		}
 		c.close()
@@ -145,8 +152,8 @@ func TestOnlyWhatCertainlyDidNotHappenIsNotApplied(t *testing.T) {
 			synctest.Wait()
 			l.entries[0].done <- test.err
 			synctest.Wait()
-			if o.got["c"] != test.want {
-				t.Errorf("raft says %v: %s, want %s", test.err, o.got["c"], test.want)
+			if o.of("c") != test.want {
+				t.Errorf("raft says %v: %s, want %s", test.err, o.of("c"), test.want)
 			}
 			c.close()
 		})
@@ -160,18 +167,18 @@ func TestAnEntryThatIsNotCommittedInTimeIsUnknown(t *testing.T) {
 		o.submit(c, "c")
 		time.Sleep(entryLimit - time.Millisecond)
 		synctest.Wait()
-		if o.got["c"] != "" {
-			t.Errorf("answered early: %s", o.got["c"])
+		if o.of("c") != "" {
+			t.Errorf("answered early: %s", o.of("c"))
 		}
 		time.Sleep(time.Millisecond)
 		synctest.Wait()
-		if o.got["c"] != "unknown" {
-			t.Errorf("after %s: %q", entryLimit, o.got["c"])
+		if o.of("c") != "unknown" {
+			t.Errorf("after %s: %q", entryLimit, o.of("c"))
 		}
 		l.entries[0].done <- nil // late
 		synctest.Wait()
-		if o.got["c"] != "unknown" {
-			t.Errorf("answered twice: %s", o.got["c"])
+		if o.of("c") != "unknown" {
+			t.Errorf("answered twice: %s", o.of("c"))
 		}
 		c.close()
 	})
@@ -205,7 +212,7 @@ func TestWaitingCommandsAreBoundedByBytes(t *testing.T) {
 		synctest.Wait()
 		l.entries[len(l.entries)-1].done <- nil
 		synctest.Wait()
-		if got := o.got["fits again"]; got != "result of fits again" {
+		if got := o.of("fits again"); got != "result of fits again" {
 			t.Errorf("after the queue was empty: %s", got)
 		}
 		c.close()
@@ -222,26 +229,26 @@ func TestPauseWaitsForWhatIsInFlightAndRefusesTheRest(t *testing.T) {
 		go func() { c.pause(); paused = true }()
 		synctest.Wait()
 		o.submit(c, "during")
-		if paused || o.got["during"] != "not applied: not_leader" {
-			t.Errorf("paused=%v, %q", paused, o.got["during"])
+		if paused || o.of("during") != "not applied: not_leader" {
+			t.Errorf("paused=%v, %q", paused, o.of("during"))
 		}
 		l.entries[0].done <- nil
 		synctest.Wait()
-		if !paused || o.got["before"] != "result of before" {
-			t.Errorf("paused=%v, %q", paused, o.got["before"])
+		if !paused || o.of("before") != "result of before" {
+			t.Errorf("paused=%v, %q", paused, o.of("before"))
 		}
 		c.resume()
 		o.submit(c, "after")
 		synctest.Wait()
 		l.entries[1].done <- nil
 		synctest.Wait()
-		if o.got["after"] != "result of after" {
-			t.Errorf("after resume: %q", o.got["after"])
+		if o.of("after") != "result of after" {
+			t.Errorf("after resume: %q", o.of("after"))
 		}
 		c.close()
 		o.submit(c, "late")
-		if o.got["late"] != "not applied: not_leader" {
-			t.Errorf("after close: %q", o.got["late"])
+		if o.of("late") != "not applied: not_leader" {
+			t.Errorf("after close: %q", o.of("late"))
 		}
 	})
 }
