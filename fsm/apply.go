@@ -66,12 +66,16 @@ func (s *state) applyCommand(c *fsmpb.Command) *fsmpb.Result {
 		return s.applyUpdateQueue(op.UpdateQueue)
 	case *fsmpb.Command_DeleteQueue:
 		return s.applyDeleteQueue(op.DeleteQueue)
+	case *fsmpb.Command_PurgeQueue:
+		return s.applyPurgeQueue(op.PurgeQueue)
 	case *fsmpb.Command_SendMessage:
 		return s.applySendMessage(op.SendMessage)
 	case *fsmpb.Command_ReceiveMessage:
 		return s.applyReceiveMessage(op.ReceiveMessage)
 	case *fsmpb.Command_DeleteMessage:
 		return s.applyDeleteMessage(op.DeleteMessage)
+	case *fsmpb.Command_ChangeVisibility:
+		return s.applyChangeVisibility(op.ChangeVisibility)
 	}
 	s.corrupt(fmt.Errorf("a log entry holds a command that this version does not know; run the version that the other members run"))
 	return nil

@@ -22,6 +22,7 @@ const (
 	CodeQueueFull         = "queue_full"
 	CodeMessageNotFound   = "message_not_found"
 	CodeReceiptSuperseded = "receipt_superseded"
+	CodeMessageNotLeased  = "message_not_leased"
 	CodeLimitReached      = "limit_reached"
 )
 

@@ -34,6 +34,9 @@ func (s *state) applyReceiveMessage(c *fsmpb.ReceiveMessage) *fsmpb.Result {
 		visibility = int64(*c.VisibilityTimeoutS)
 	}
 	result := &fsmpb.ReceiveResult{Queue: q.rec.Id}
+	for _, r := range c.Delete {
+		result.DeleteErrors = append(result.DeleteErrors, s.deleteMessage(q, r))
+	}
 	var visible []ready // handed out under a timeout of zero: ready again, but only after this receive
 	bytes := 0
 	for len(result.Deliveries) < int(c.Max) {
@@ -117,6 +120,39 @@ func (s *state) delivered(q *queue, r *fsmpb.Receipt) (m delivery, ready bool, e
 		return m, ready, refuse(CodeReceiptSuperseded, "Message not found under this receipt handle: the message was received again since; use the newer handle.")
 	}
 	return m, ready, &fsmpb.Error{}
+}
+
+// applyChangeVisibility lets leases end at another time. A message whose lease has ended already can't be leased again
+// this way: it may be received by somebody else at any moment.
+func (s *state) applyChangeVisibility(c *fsmpb.ChangeVisibility) *fsmpb.Result {
+	q := s.queues[c.Queue]
+	if q == nil {
+		return queueNotFound()
+	}
+	errors := make([]*fsmpb.Error, len(c.Changes))
+	for i, change := range c.Changes {
+		errors[i] = s.changeVisibility(q, change)
+	}
+	return &fsmpb.Result{Value: &fsmpb.Result_ChangeVisibility{ChangeVisibility: &fsmpb.DeleteResult{Errors: errors}}}
+}
+
+func (s *state) changeVisibility(q *queue, c *fsmpb.VisibilityChange) *fsmpb.Error {
+	sequence := c.Receipt.GetSequence()
+	m, ready, err := s.delivered(q, c.Receipt)
+	if err.GetCode() != "" {
+		return err
+	}
+	if ready {
+		return refuse(CodeMessageNotLeased, "The lease of the message has ended; receive it again.")
+	}
+	s.removeUnready(q, sequence, m)
+	if c.VisibilityTimeoutS == 0 {
+		s.makeReady(q, sequence, m)
+		return err
+	}
+	m.until = s.now + int64(c.VisibilityTimeoutS)*1000
+	s.makeUnready(q, sequence, m)
+	return err
 }
 
 // applyReleaseMessage undoes receives whose answers reached nobody: the messages are ready at once and the receive does

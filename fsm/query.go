@@ -62,6 +62,20 @@ func (v *View) Keys() *fsmpb.Keys {
 	return &fsmpb.Keys{SigningKeys: keys, ReceiptKey: c.ReceiptKey}
 }
 
+// Queue returns one queue with the age of its oldest message, or nil.
+func (v *View) Queue(name string) *fsmpb.QueueInfo {
+	rec := get(v, store.QueueKey(name), &fsmpb.Queue{})
+	if rec == nil {
+		return nil
+	}
+	q := info(rec)
+	lower, upper := store.Messages(rec.Id)
+	for _, oldest := range list(v, lower, upper, func() *fsmpb.Message { return &fsmpb.Message{} }, 1) {
+		q.OldestMs = oldest.SentMs
+	}
+	return q
+}
+
 // Queues returns up to limit queues whose names come after a name, sorted, and whether there are more.
 func (v *View) Queues(after string, limit int) (queues []*fsmpb.QueueInfo, more bool) {
 	lower, upper := store.QueuesAfter(after)
@@ -96,6 +110,12 @@ func (f *FSM) Query(q *fsmpb.Query) *fsmpb.QueryResult {
 	case *fsmpb.Query_ListQueues:
 		queues, more := v.Queues(op.ListQueues.After, int(op.ListQueues.Limit))
 		return &fsmpb.QueryResult{Value: &fsmpb.QueryResult_Queues{Queues: &fsmpb.QueueList{Queues: queues, More: more}}}
+	case *fsmpb.Query_GetQueue:
+		q := v.Queue(op.GetQueue.Name)
+		if q == nil {
+			return &fsmpb.QueryResult{Error: queueNotFound().Error}
+		}
+		return &fsmpb.QueryResult{Value: &fsmpb.QueryResult_Queue{Queue: q}}
 	case *fsmpb.Query_CheckPrincipal:
 		return &fsmpb.QueryResult{}
 	}

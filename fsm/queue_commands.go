@@ -52,10 +52,30 @@ func (s *state) applyDeleteQueue(c *fsmpb.DeleteQueue) *fsmpb.Result {
 	delete(s.byID, q.rec.Id)
 	s.windowItems -= q.counted
 	s.batch.Delete(store.QueueKey(q.rec.Name))
+	s.deleteMessages(q)
+	return &fsmpb.Result{}
+}
+
+// applyPurgeQueue deletes what the queue holds, ready, leased and delayed, at the same cost whatever that is. Receipts from
+// before find nothing: sequences are not used again.
+func (s *state) applyPurgeQueue(c *fsmpb.PurgeQueue) *fsmpb.Result {
+	q := s.queues[c.Name]
+	if q == nil {
+		return queueNotFound()
+	}
+	s.touch(q)
+	s.deleteMessages(q)
+	q.rec.Ready, q.rec.Leased, q.rec.Delayed = 0, 0, 0
+	q.rec.ReadyLow = q.rec.NextSequence
+	q.dropWindow()
+	return queueResult(q)
+}
+
+// deleteMessages deletes all messages of a queue. Their keys among the due work stay behind as hints.
+func (s *state) deleteMessages(q *queue) {
 	s.batch.DeleteRange(store.Messages(q.rec.Id))
 	s.batch.DeleteRange(store.Ready(q.rec.Id))
 	s.batch.DeleteRange(store.Unready(q.rec.Id))
-	return &fsmpb.Result{}
 }
 
 func queueResult(q *queue) *fsmpb.Result {

@@ -285,6 +285,10 @@ func (s *scenario) command(line string) string {
 		return s.outcome(&fsmpb.Command{Op: &fsmpb.Command_UpdateQueue{UpdateQueue: c}})
 	case "delete-queue":
 		return s.outcome(&fsmpb.Command{Op: &fsmpb.Command_DeleteQueue{DeleteQueue: &fsmpb.DeleteQueue{Name: args[0]}}})
+	case "purge-queue":
+		return s.outcome(&fsmpb.Command{Op: &fsmpb.Command_PurgeQueue{PurgeQueue: &fsmpb.PurgeQueue{Name: args[0]}}})
+	case "change-visibility":
+		return s.changeVisibility(args[0], args[1:], a)
 	case "send":
 		return s.send(args[0], args[1:], a)
 	case "receive":
@@ -366,13 +370,14 @@ func (s *scenario) send(queue string, bodies []string, a arguments) string {
 }
 
 func (s *scenario) receive(queue string, a arguments) string {
-	c := &fsmpb.ReceiveMessage{Queue: queue, Max: uint32(s.number(a, "max", 1)), VisibilityTimeoutS: s.seconds(a, "visibility")}
+	c := &fsmpb.ReceiveMessage{Queue: queue, Delete: s.named(strings.FieldsFunc(a.options["delete"], func(r rune) bool { return r == ',' })), Max: uint32(s.number(a, "max", 1)), VisibilityTimeoutS: s.seconds(a, "visibility")}
 	r := s.apply(&fsmpb.Command{Principal: s.admin, Op: &fsmpb.Command_ReceiveMessage{ReceiveMessage: c}})
 	if r.Error != nil {
 		return "error " + r.Error.Code + "\n"
 	}
 	s.fsm.FillMessages(r.GetReceive())
 	var out strings.Builder
+	out.WriteString(codes(r.GetReceive().DeleteErrors))
 	for _, d := range r.GetReceive().Deliveries {
 		s.receipts = append(s.receipts, &fsmpb.Receipt{Queue: r.GetReceive().Queue, Sequence: d.Sequence, Delivery: d.Delivery})
 		content := &fsmpb.Content{}
@@ -407,8 +412,13 @@ func (s *scenario) deleteMessages(queue string, names []string) string {
 	if r.Error != nil {
 		return "error " + r.Error.Code + "\n"
 	}
+	return codes(r.GetDelete().Errors)
+}
+
+// codes says what became of each part of a command.
+func codes(errors []*fsmpb.Error) string {
 	var out strings.Builder
-	for _, e := range r.GetDelete().Errors {
+	for _, e := range errors {
 		if e.Code == "" {
 			out.WriteString("ok\n")
 		} else {
@@ -416,6 +426,18 @@ func (s *scenario) deleteMessages(queue string, names []string) string {
 		}
 	}
 	return out.String()
+}
+
+func (s *scenario) changeVisibility(queue string, names []string, a arguments) string {
+	c := &fsmpb.ChangeVisibility{Queue: queue}
+	for _, r := range s.named(names) {
+		c.Changes = append(c.Changes, &fsmpb.VisibilityChange{Receipt: r, VisibilityTimeoutS: *s.seconds(a, "visibility")})
+	}
+	r := s.apply(&fsmpb.Command{Principal: s.admin, Op: &fsmpb.Command_ChangeVisibility{ChangeVisibility: c}})
+	if r.Error != nil {
+		return "error " + r.Error.Code + "\n"
+	}
+	return codes(r.GetChangeVisibility().Errors)
 }
 
 func (s *scenario) user(name string) *fsmpb.Principal {

@@ -106,10 +106,12 @@ type Command struct {
 	//	*Command_CreateQueue
 	//	*Command_UpdateQueue
 	//	*Command_DeleteQueue
+	//	*Command_PurgeQueue
 	//	*Command_SendMessage
 	//	*Command_ReceiveMessage
 	//	*Command_DeleteMessage
 	//	*Command_ReleaseMessage
+	//	*Command_ChangeVisibility
 	Op            isCommand_Op `protobuf_oneof:"op"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -274,6 +276,15 @@ func (x *Command) GetDeleteQueue() *DeleteQueue {
 	return nil
 }
 
+func (x *Command) GetPurgeQueue() *PurgeQueue {
+	if x != nil {
+		if x, ok := x.Op.(*Command_PurgeQueue); ok {
+			return x.PurgeQueue
+		}
+	}
+	return nil
+}
+
 func (x *Command) GetSendMessage() *SendMessage {
 	if x != nil {
 		if x, ok := x.Op.(*Command_SendMessage); ok {
@@ -305,6 +316,15 @@ func (x *Command) GetReleaseMessage() *ReleaseMessage {
 	if x != nil {
 		if x, ok := x.Op.(*Command_ReleaseMessage); ok {
 			return x.ReleaseMessage
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetChangeVisibility() *ChangeVisibility {
+	if x != nil {
+		if x, ok := x.Op.(*Command_ChangeVisibility); ok {
+			return x.ChangeVisibility
 		}
 	}
 	return nil
@@ -362,6 +382,10 @@ type Command_DeleteQueue struct {
 	DeleteQueue *DeleteQueue `protobuf:"bytes,32,opt,name=delete_queue,json=deleteQueue,proto3,oneof"`
 }
 
+type Command_PurgeQueue struct {
+	PurgeQueue *PurgeQueue `protobuf:"bytes,33,opt,name=purge_queue,json=purgeQueue,proto3,oneof"`
+}
+
 type Command_SendMessage struct {
 	SendMessage *SendMessage `protobuf:"bytes,40,opt,name=send_message,json=sendMessage,proto3,oneof"`
 }
@@ -376,6 +400,10 @@ type Command_DeleteMessage struct {
 
 type Command_ReleaseMessage struct {
 	ReleaseMessage *ReleaseMessage `protobuf:"bytes,43,opt,name=release_message,json=releaseMessage,proto3,oneof"`
+}
+
+type Command_ChangeVisibility struct {
+	ChangeVisibility *ChangeVisibility `protobuf:"bytes,44,opt,name=change_visibility,json=changeVisibility,proto3,oneof"`
 }
 
 func (*Command_Tick) isCommand_Op() {}
@@ -402,6 +430,8 @@ func (*Command_UpdateQueue) isCommand_Op() {}
 
 func (*Command_DeleteQueue) isCommand_Op() {}
 
+func (*Command_PurgeQueue) isCommand_Op() {}
+
 func (*Command_SendMessage) isCommand_Op() {}
 
 func (*Command_ReceiveMessage) isCommand_Op() {}
@@ -409,6 +439,8 @@ func (*Command_ReceiveMessage) isCommand_Op() {}
 func (*Command_DeleteMessage) isCommand_Op() {}
 
 func (*Command_ReleaseMessage) isCommand_Op() {}
+
+func (*Command_ChangeVisibility) isCommand_Op() {}
 
 // Principal names a user as a token did when it was signed.
 type Principal struct {
@@ -1153,6 +1185,51 @@ func (x *DeleteQueue) GetName() string {
 	return ""
 }
 
+// PurgeQueue deletes all messages of a queue.
+type PurgeQueue struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PurgeQueue) Reset() {
+	*x = PurgeQueue{}
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PurgeQueue) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PurgeQueue) ProtoMessage() {}
+
+func (x *PurgeQueue) ProtoReflect() protoreflect.Message {
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PurgeQueue.ProtoReflect.Descriptor instead.
+func (*PurgeQueue) Descriptor() ([]byte, []int) {
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *PurgeQueue) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
 type SendMessage struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Queue         string                 `protobuf:"bytes,1,opt,name=queue,proto3" json:"queue,omitempty"`
@@ -1163,7 +1240,7 @@ type SendMessage struct {
 
 func (x *SendMessage) Reset() {
 	*x = SendMessage{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[16]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1175,7 +1252,7 @@ func (x *SendMessage) String() string {
 func (*SendMessage) ProtoMessage() {}
 
 func (x *SendMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[16]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1188,7 +1265,7 @@ func (x *SendMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendMessage.ProtoReflect.Descriptor instead.
 func (*SendMessage) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{16}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *SendMessage) GetQueue() string {
@@ -1215,7 +1292,7 @@ type NewMessage struct {
 
 func (x *NewMessage) Reset() {
 	*x = NewMessage{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[17]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1227,7 +1304,7 @@ func (x *NewMessage) String() string {
 func (*NewMessage) ProtoMessage() {}
 
 func (x *NewMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[17]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1240,7 +1317,7 @@ func (x *NewMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NewMessage.ProtoReflect.Descriptor instead.
 func (*NewMessage) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{17}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *NewMessage) GetContent() []byte {
@@ -1262,13 +1339,14 @@ type ReceiveMessage struct {
 	Queue              string                 `protobuf:"bytes,1,opt,name=queue,proto3" json:"queue,omitempty"`
 	Max                uint32                 `protobuf:"varint,2,opt,name=max,proto3" json:"max,omitempty"`
 	VisibilityTimeoutS *uint32                `protobuf:"varint,3,opt,name=visibility_timeout_s,json=visibilityTimeoutS,proto3,oneof" json:"visibility_timeout_s,omitempty"` // absent: the queue's
+	Delete             []*Receipt             `protobuf:"bytes,4,rep,name=delete,proto3" json:"delete,omitempty"`                                                            // messages to delete first
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache
 }
 
 func (x *ReceiveMessage) Reset() {
 	*x = ReceiveMessage{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[18]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1280,7 +1358,7 @@ func (x *ReceiveMessage) String() string {
 func (*ReceiveMessage) ProtoMessage() {}
 
 func (x *ReceiveMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[18]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1293,7 +1371,7 @@ func (x *ReceiveMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReceiveMessage.ProtoReflect.Descriptor instead.
 func (*ReceiveMessage) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{18}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ReceiveMessage) GetQueue() string {
@@ -1317,6 +1395,13 @@ func (x *ReceiveMessage) GetVisibilityTimeoutS() uint32 {
 	return 0
 }
 
+func (x *ReceiveMessage) GetDelete() []*Receipt {
+	if x != nil {
+		return x.Delete
+	}
+	return nil
+}
+
 // DeleteMessage deletes by receipt.
 type DeleteMessage struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1328,7 +1413,7 @@ type DeleteMessage struct {
 
 func (x *DeleteMessage) Reset() {
 	*x = DeleteMessage{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[19]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1340,7 +1425,7 @@ func (x *DeleteMessage) String() string {
 func (*DeleteMessage) ProtoMessage() {}
 
 func (x *DeleteMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[19]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1353,7 +1438,7 @@ func (x *DeleteMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteMessage.ProtoReflect.Descriptor instead.
 func (*DeleteMessage) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{19}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *DeleteMessage) GetQueue() string {
@@ -1370,6 +1455,111 @@ func (x *DeleteMessage) GetReceipts() []*Receipt {
 	return nil
 }
 
+// ChangeVisibility lets leases end a number of seconds from now.
+type ChangeVisibility struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Queue         string                 `protobuf:"bytes,1,opt,name=queue,proto3" json:"queue,omitempty"`
+	Changes       []*VisibilityChange    `protobuf:"bytes,2,rep,name=changes,proto3" json:"changes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ChangeVisibility) Reset() {
+	*x = ChangeVisibility{}
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ChangeVisibility) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ChangeVisibility) ProtoMessage() {}
+
+func (x *ChangeVisibility) ProtoReflect() protoreflect.Message {
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ChangeVisibility.ProtoReflect.Descriptor instead.
+func (*ChangeVisibility) Descriptor() ([]byte, []int) {
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *ChangeVisibility) GetQueue() string {
+	if x != nil {
+		return x.Queue
+	}
+	return ""
+}
+
+func (x *ChangeVisibility) GetChanges() []*VisibilityChange {
+	if x != nil {
+		return x.Changes
+	}
+	return nil
+}
+
+type VisibilityChange struct {
+	state              protoimpl.MessageState `protogen:"open.v1"`
+	Receipt            *Receipt               `protobuf:"bytes,1,opt,name=receipt,proto3" json:"receipt,omitempty"`
+	VisibilityTimeoutS uint32                 `protobuf:"varint,2,opt,name=visibility_timeout_s,json=visibilityTimeoutS,proto3" json:"visibility_timeout_s,omitempty"` // 0: ready at once
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
+}
+
+func (x *VisibilityChange) Reset() {
+	*x = VisibilityChange{}
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VisibilityChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VisibilityChange) ProtoMessage() {}
+
+func (x *VisibilityChange) ProtoReflect() protoreflect.Message {
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VisibilityChange.ProtoReflect.Descriptor instead.
+func (*VisibilityChange) Descriptor() ([]byte, []int) {
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *VisibilityChange) GetReceipt() *Receipt {
+	if x != nil {
+		return x.Receipt
+	}
+	return nil
+}
+
+func (x *VisibilityChange) GetVisibilityTimeoutS() uint32 {
+	if x != nil {
+		return x.VisibilityTimeoutS
+	}
+	return 0
+}
+
 // ReleaseMessage undoes a receive whose client had gone: the messages are visible again and the receive is not counted.
 // It comes from the member that could not deliver, so it has no principal.
 type ReleaseMessage struct {
@@ -1381,7 +1571,7 @@ type ReleaseMessage struct {
 
 func (x *ReleaseMessage) Reset() {
 	*x = ReleaseMessage{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[20]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1393,7 +1583,7 @@ func (x *ReleaseMessage) String() string {
 func (*ReleaseMessage) ProtoMessage() {}
 
 func (x *ReleaseMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[20]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1406,7 +1596,7 @@ func (x *ReleaseMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseMessage.ProtoReflect.Descriptor instead.
 func (*ReleaseMessage) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{20}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ReleaseMessage) GetReceipts() []*Receipt {
@@ -1428,7 +1618,7 @@ type Receipt struct {
 
 func (x *Receipt) Reset() {
 	*x = Receipt{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[21]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1440,7 +1630,7 @@ func (x *Receipt) String() string {
 func (*Receipt) ProtoMessage() {}
 
 func (x *Receipt) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[21]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1453,7 +1643,7 @@ func (x *Receipt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Receipt.ProtoReflect.Descriptor instead.
 func (*Receipt) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{21}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Receipt) GetQueue() uint64 {
@@ -1488,7 +1678,7 @@ type Error struct {
 
 func (x *Error) Reset() {
 	*x = Error{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[22]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1500,7 +1690,7 @@ func (x *Error) String() string {
 func (*Error) ProtoMessage() {}
 
 func (x *Error) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[22]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1513,7 +1703,7 @@ func (x *Error) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Error.ProtoReflect.Descriptor instead.
 func (*Error) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{22}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Error) GetCode() string {
@@ -1541,6 +1731,7 @@ type Result struct {
 	//	*Result_Send
 	//	*Result_Receive
 	//	*Result_Delete
+	//	*Result_ChangeVisibility
 	Value         isResult_Value `protobuf_oneof:"value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1548,7 +1739,7 @@ type Result struct {
 
 func (x *Result) Reset() {
 	*x = Result{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[23]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1560,7 +1751,7 @@ func (x *Result) String() string {
 func (*Result) ProtoMessage() {}
 
 func (x *Result) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[23]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1573,7 +1764,7 @@ func (x *Result) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Result.ProtoReflect.Descriptor instead.
 func (*Result) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{23}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Result) GetError() *Error {
@@ -1644,6 +1835,15 @@ func (x *Result) GetDelete() *DeleteResult {
 	return nil
 }
 
+func (x *Result) GetChangeVisibility() *DeleteResult {
+	if x != nil {
+		if x, ok := x.Value.(*Result_ChangeVisibility); ok {
+			return x.ChangeVisibility
+		}
+	}
+	return nil
+}
+
 type isResult_Value interface {
 	isResult_Value()
 }
@@ -1672,6 +1872,10 @@ type Result_Delete struct {
 	Delete *DeleteResult `protobuf:"bytes,15,opt,name=delete,proto3,oneof"`
 }
 
+type Result_ChangeVisibility struct {
+	ChangeVisibility *DeleteResult `protobuf:"bytes,16,opt,name=change_visibility,json=changeVisibility,proto3,oneof"` // one error per change, as for deletes
+}
+
 func (*Result_User) isResult_Value() {}
 
 func (*Result_Family) isResult_Value() {}
@@ -1684,6 +1888,8 @@ func (*Result_Receive) isResult_Value() {}
 
 func (*Result_Delete) isResult_Value() {}
 
+func (*Result_ChangeVisibility) isResult_Value() {}
+
 type SendResult struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Queue         uint64                 `protobuf:"varint,1,opt,name=queue,proto3" json:"queue,omitempty"`
@@ -1694,7 +1900,7 @@ type SendResult struct {
 
 func (x *SendResult) Reset() {
 	*x = SendResult{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[24]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1706,7 +1912,7 @@ func (x *SendResult) String() string {
 func (*SendResult) ProtoMessage() {}
 
 func (x *SendResult) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[24]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1719,7 +1925,7 @@ func (x *SendResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendResult.ProtoReflect.Descriptor instead.
 func (*SendResult) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{24}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *SendResult) GetQueue() uint64 {
@@ -1746,7 +1952,7 @@ type SentMessage struct {
 
 func (x *SentMessage) Reset() {
 	*x = SentMessage{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[25]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1758,7 +1964,7 @@ func (x *SentMessage) String() string {
 func (*SentMessage) ProtoMessage() {}
 
 func (x *SentMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[25]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1771,7 +1977,7 @@ func (x *SentMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SentMessage.ProtoReflect.Descriptor instead.
 func (*SentMessage) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{25}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *SentMessage) GetError() *Error {
@@ -1792,13 +1998,14 @@ type ReceiveResult struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Queue         uint64                 `protobuf:"varint,1,opt,name=queue,proto3" json:"queue,omitempty"`
 	Deliveries    []*Delivery            `protobuf:"bytes,2,rep,name=deliveries,proto3" json:"deliveries,omitempty"`
+	DeleteErrors  []*Error               `protobuf:"bytes,3,rep,name=delete_errors,json=deleteErrors,proto3" json:"delete_errors,omitempty"` // one per receipt of ReceiveMessage.delete; an empty code means deleted
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ReceiveResult) Reset() {
 	*x = ReceiveResult{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[26]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1810,7 +2017,7 @@ func (x *ReceiveResult) String() string {
 func (*ReceiveResult) ProtoMessage() {}
 
 func (x *ReceiveResult) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[26]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1823,7 +2030,7 @@ func (x *ReceiveResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReceiveResult.ProtoReflect.Descriptor instead.
 func (*ReceiveResult) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{26}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ReceiveResult) GetQueue() uint64 {
@@ -1836,6 +2043,13 @@ func (x *ReceiveResult) GetQueue() uint64 {
 func (x *ReceiveResult) GetDeliveries() []*Delivery {
 	if x != nil {
 		return x.Deliveries
+	}
+	return nil
+}
+
+func (x *ReceiveResult) GetDeleteErrors() []*Error {
+	if x != nil {
+		return x.DeleteErrors
 	}
 	return nil
 }
@@ -1855,7 +2069,7 @@ type Delivery struct {
 
 func (x *Delivery) Reset() {
 	*x = Delivery{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[27]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1867,7 +2081,7 @@ func (x *Delivery) String() string {
 func (*Delivery) ProtoMessage() {}
 
 func (x *Delivery) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[27]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1880,7 +2094,7 @@ func (x *Delivery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delivery.ProtoReflect.Descriptor instead.
 func (*Delivery) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{27}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Delivery) GetSequence() uint64 {
@@ -1934,7 +2148,7 @@ type DeleteResult struct {
 
 func (x *DeleteResult) Reset() {
 	*x = DeleteResult{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[28]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1946,7 +2160,7 @@ func (x *DeleteResult) String() string {
 func (*DeleteResult) ProtoMessage() {}
 
 func (x *DeleteResult) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[28]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1959,7 +2173,7 @@ func (x *DeleteResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteResult.ProtoReflect.Descriptor instead.
 func (*DeleteResult) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{28}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *DeleteResult) GetErrors() []*Error {
@@ -1979,6 +2193,7 @@ type Query struct {
 	//	*Query_ListQueues
 	//	*Query_GetKeys
 	//	*Query_CheckPrincipal
+	//	*Query_GetQueue
 	Op            isQuery_Op `protobuf_oneof:"op"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1986,7 +2201,7 @@ type Query struct {
 
 func (x *Query) Reset() {
 	*x = Query{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[29]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1998,7 +2213,7 @@ func (x *Query) String() string {
 func (*Query) ProtoMessage() {}
 
 func (x *Query) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[29]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2011,7 +2226,7 @@ func (x *Query) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Query.ProtoReflect.Descriptor instead.
 func (*Query) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{29}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Query) GetPrincipal() *Principal {
@@ -2064,6 +2279,15 @@ func (x *Query) GetCheckPrincipal() *CheckPrincipal {
 	return nil
 }
 
+func (x *Query) GetGetQueue() *GetQueue {
+	if x != nil {
+		if x, ok := x.Op.(*Query_GetQueue); ok {
+			return x.GetQueue
+		}
+	}
+	return nil
+}
+
 type isQuery_Op interface {
 	isQuery_Op()
 }
@@ -2084,6 +2308,10 @@ type Query_CheckPrincipal struct {
 	CheckPrincipal *CheckPrincipal `protobuf:"bytes,13,opt,name=check_principal,json=checkPrincipal,proto3,oneof"`
 }
 
+type Query_GetQueue struct {
+	GetQueue *GetQueue `protobuf:"bytes,14,opt,name=get_queue,json=getQueue,proto3,oneof"`
+}
+
 func (*Query_GetUser) isQuery_Op() {}
 
 func (*Query_ListQueues) isQuery_Op() {}
@@ -2091,6 +2319,8 @@ func (*Query_ListQueues) isQuery_Op() {}
 func (*Query_GetKeys) isQuery_Op() {}
 
 func (*Query_CheckPrincipal) isQuery_Op() {}
+
+func (*Query_GetQueue) isQuery_Op() {}
 
 type GetUser struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2101,7 +2331,7 @@ type GetUser struct {
 
 func (x *GetUser) Reset() {
 	*x = GetUser{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[30]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2113,7 +2343,7 @@ func (x *GetUser) String() string {
 func (*GetUser) ProtoMessage() {}
 
 func (x *GetUser) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[30]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2126,7 +2356,7 @@ func (x *GetUser) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetUser.ProtoReflect.Descriptor instead.
 func (*GetUser) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{30}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *GetUser) GetName() string {
@@ -2146,7 +2376,7 @@ type ListQueues struct {
 
 func (x *ListQueues) Reset() {
 	*x = ListQueues{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[31]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2158,7 +2388,7 @@ func (x *ListQueues) String() string {
 func (*ListQueues) ProtoMessage() {}
 
 func (x *ListQueues) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[31]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2171,7 +2401,7 @@ func (x *ListQueues) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListQueues.ProtoReflect.Descriptor instead.
 func (*ListQueues) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{31}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ListQueues) GetAfter() string {
@@ -2188,6 +2418,50 @@ func (x *ListQueues) GetLimit() uint32 {
 	return 0
 }
 
+type GetQueue struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetQueue) Reset() {
+	*x = GetQueue{}
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetQueue) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetQueue) ProtoMessage() {}
+
+func (x *GetQueue) ProtoReflect() protoreflect.Message {
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetQueue.ProtoReflect.Descriptor instead.
+func (*GetQueue) Descriptor() ([]byte, []int) {
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *GetQueue) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
 type GetKeys struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -2196,7 +2470,7 @@ type GetKeys struct {
 
 func (x *GetKeys) Reset() {
 	*x = GetKeys{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[32]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2208,7 +2482,7 @@ func (x *GetKeys) String() string {
 func (*GetKeys) ProtoMessage() {}
 
 func (x *GetKeys) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[32]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2221,7 +2495,7 @@ func (x *GetKeys) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetKeys.ProtoReflect.Descriptor instead.
 func (*GetKeys) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{32}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{36}
 }
 
 type CheckPrincipal struct {
@@ -2232,7 +2506,7 @@ type CheckPrincipal struct {
 
 func (x *CheckPrincipal) Reset() {
 	*x = CheckPrincipal{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[33]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2244,7 +2518,7 @@ func (x *CheckPrincipal) String() string {
 func (*CheckPrincipal) ProtoMessage() {}
 
 func (x *CheckPrincipal) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[33]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2257,7 +2531,7 @@ func (x *CheckPrincipal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckPrincipal.ProtoReflect.Descriptor instead.
 func (*CheckPrincipal) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{33}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{37}
 }
 
 type QueryResult struct {
@@ -2268,6 +2542,7 @@ type QueryResult struct {
 	//	*QueryResult_User
 	//	*QueryResult_Queues
 	//	*QueryResult_Keys
+	//	*QueryResult_Queue
 	Value         isQueryResult_Value `protobuf_oneof:"value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2275,7 +2550,7 @@ type QueryResult struct {
 
 func (x *QueryResult) Reset() {
 	*x = QueryResult{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[34]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2287,7 +2562,7 @@ func (x *QueryResult) String() string {
 func (*QueryResult) ProtoMessage() {}
 
 func (x *QueryResult) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[34]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2300,7 +2575,7 @@ func (x *QueryResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryResult.ProtoReflect.Descriptor instead.
 func (*QueryResult) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{34}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *QueryResult) GetError() *Error {
@@ -2344,6 +2619,15 @@ func (x *QueryResult) GetKeys() *Keys {
 	return nil
 }
 
+func (x *QueryResult) GetQueue() *QueueInfo {
+	if x != nil {
+		if x, ok := x.Value.(*QueryResult_Queue); ok {
+			return x.Queue
+		}
+	}
+	return nil
+}
+
 type isQueryResult_Value interface {
 	isQueryResult_Value()
 }
@@ -2360,11 +2644,17 @@ type QueryResult_Keys struct {
 	Keys *Keys `protobuf:"bytes,12,opt,name=keys,proto3,oneof"`
 }
 
+type QueryResult_Queue struct {
+	Queue *QueueInfo `protobuf:"bytes,13,opt,name=queue,proto3,oneof"`
+}
+
 func (*QueryResult_User) isQueryResult_Value() {}
 
 func (*QueryResult_Queues) isQueryResult_Value() {}
 
 func (*QueryResult_Keys) isQueryResult_Value() {}
+
+func (*QueryResult_Queue) isQueryResult_Value() {}
 
 type QueueList struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2376,7 +2666,7 @@ type QueueList struct {
 
 func (x *QueueList) Reset() {
 	*x = QueueList{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[35]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2388,7 +2678,7 @@ func (x *QueueList) String() string {
 func (*QueueList) ProtoMessage() {}
 
 func (x *QueueList) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[35]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2401,7 +2691,7 @@ func (x *QueueList) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueueList.ProtoReflect.Descriptor instead.
 func (*QueueList) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{35}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *QueueList) GetQueues() []*QueueInfo {
@@ -2428,7 +2718,7 @@ type Keys struct {
 
 func (x *Keys) Reset() {
 	*x = Keys{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[36]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2440,7 +2730,7 @@ func (x *Keys) String() string {
 func (*Keys) ProtoMessage() {}
 
 func (x *Keys) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[36]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2453,7 +2743,7 @@ func (x *Keys) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Keys.ProtoReflect.Descriptor instead.
 func (*Keys) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{36}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *Keys) GetSigningKeys() []*SigningKey {
@@ -2479,13 +2769,14 @@ type QueueInfo struct {
 	Leased        uint64                 `protobuf:"varint,4,opt,name=leased,proto3" json:"leased,omitempty"`
 	Delayed       uint64                 `protobuf:"varint,5,opt,name=delayed,proto3" json:"delayed,omitempty"`
 	CreatedMs     int64                  `protobuf:"varint,6,opt,name=created_ms,json=createdMs,proto3" json:"created_ms,omitempty"`
+	OldestMs      int64                  `protobuf:"varint,7,opt,name=oldest_ms,json=oldestMs,proto3" json:"oldest_ms,omitempty"` // when the oldest message that is not deleted was sent; 0: none. Only in answers to GetQueue
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *QueueInfo) Reset() {
 	*x = QueueInfo{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[37]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2497,7 +2788,7 @@ func (x *QueueInfo) String() string {
 func (*QueueInfo) ProtoMessage() {}
 
 func (x *QueueInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[37]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2510,7 +2801,7 @@ func (x *QueueInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueueInfo.ProtoReflect.Descriptor instead.
 func (*QueueInfo) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{37}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *QueueInfo) GetName() string {
@@ -2555,6 +2846,13 @@ func (x *QueueInfo) GetCreatedMs() int64 {
 	return 0
 }
 
+func (x *QueueInfo) GetOldestMs() int64 {
+	if x != nil {
+		return x.OldestMs
+	}
+	return 0
+}
+
 // Cluster is what the members share from the first command on.
 type Cluster struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2569,7 +2867,7 @@ type Cluster struct {
 
 func (x *Cluster) Reset() {
 	*x = Cluster{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[38]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2581,7 +2879,7 @@ func (x *Cluster) String() string {
 func (*Cluster) ProtoMessage() {}
 
 func (x *Cluster) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[38]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2594,7 +2892,7 @@ func (x *Cluster) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cluster.ProtoReflect.Descriptor instead.
 func (*Cluster) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{38}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *Cluster) GetId() string {
@@ -2643,7 +2941,7 @@ type JoinKey struct {
 
 func (x *JoinKey) Reset() {
 	*x = JoinKey{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[39]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2655,7 +2953,7 @@ func (x *JoinKey) String() string {
 func (*JoinKey) ProtoMessage() {}
 
 func (x *JoinKey) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[39]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2668,7 +2966,7 @@ func (x *JoinKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinKey.ProtoReflect.Descriptor instead.
 func (*JoinKey) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{39}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *JoinKey) GetId() string {
@@ -2695,7 +2993,7 @@ type SigningKey struct {
 
 func (x *SigningKey) Reset() {
 	*x = SigningKey{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[40]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2707,7 +3005,7 @@ func (x *SigningKey) String() string {
 func (*SigningKey) ProtoMessage() {}
 
 func (x *SigningKey) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[40]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2720,7 +3018,7 @@ func (x *SigningKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SigningKey.ProtoReflect.Descriptor instead.
 func (*SigningKey) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{40}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *SigningKey) GetId() string {
@@ -2750,7 +3048,7 @@ type Member struct {
 
 func (x *Member) Reset() {
 	*x = Member{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[41]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2762,7 +3060,7 @@ func (x *Member) String() string {
 func (*Member) ProtoMessage() {}
 
 func (x *Member) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[41]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2775,7 +3073,7 @@ func (x *Member) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Member.ProtoReflect.Descriptor instead.
 func (*Member) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{41}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *Member) GetId() string {
@@ -2827,7 +3125,7 @@ type User struct {
 
 func (x *User) Reset() {
 	*x = User{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[42]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2839,7 +3137,7 @@ func (x *User) String() string {
 func (*User) ProtoMessage() {}
 
 func (x *User) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[42]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2852,7 +3150,7 @@ func (x *User) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use User.ProtoReflect.Descriptor instead.
 func (*User) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{42}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *User) GetId() uint64 {
@@ -2913,7 +3211,7 @@ type TokenFamily struct {
 
 func (x *TokenFamily) Reset() {
 	*x = TokenFamily{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[43]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2925,7 +3223,7 @@ func (x *TokenFamily) String() string {
 func (*TokenFamily) ProtoMessage() {}
 
 func (x *TokenFamily) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[43]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2938,7 +3236,7 @@ func (x *TokenFamily) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TokenFamily.ProtoReflect.Descriptor instead.
 func (*TokenFamily) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{43}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *TokenFamily) GetId() uint64 {
@@ -3008,7 +3306,7 @@ type Rotation struct {
 
 func (x *Rotation) Reset() {
 	*x = Rotation{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[44]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3020,7 +3318,7 @@ func (x *Rotation) String() string {
 func (*Rotation) ProtoMessage() {}
 
 func (x *Rotation) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[44]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3033,7 +3331,7 @@ func (x *Rotation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rotation.ProtoReflect.Descriptor instead.
 func (*Rotation) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{44}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *Rotation) GetGeneration() uint64 {
@@ -3060,7 +3358,7 @@ type QueueSettings struct {
 
 func (x *QueueSettings) Reset() {
 	*x = QueueSettings{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[45]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3072,7 +3370,7 @@ func (x *QueueSettings) String() string {
 func (*QueueSettings) ProtoMessage() {}
 
 func (x *QueueSettings) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[45]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3085,7 +3383,7 @@ func (x *QueueSettings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueueSettings.ProtoReflect.Descriptor instead.
 func (*QueueSettings) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{45}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *QueueSettings) GetMaxLength() uint64 {
@@ -3120,7 +3418,7 @@ type Queue struct {
 
 func (x *Queue) Reset() {
 	*x = Queue{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[46]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3132,7 +3430,7 @@ func (x *Queue) String() string {
 func (*Queue) ProtoMessage() {}
 
 func (x *Queue) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[46]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3145,7 +3443,7 @@ func (x *Queue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Queue.ProtoReflect.Descriptor instead.
 func (*Queue) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{46}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *Queue) GetId() uint64 {
@@ -3229,7 +3527,7 @@ type Message struct {
 
 func (x *Message) Reset() {
 	*x = Message{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[47]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3241,7 +3539,7 @@ func (x *Message) String() string {
 func (*Message) ProtoMessage() {}
 
 func (x *Message) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[47]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3254,7 +3552,7 @@ func (x *Message) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Message.ProtoReflect.Descriptor instead.
 func (*Message) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{47}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *Message) GetSentMs() int64 {
@@ -3282,7 +3580,7 @@ type Content struct {
 
 func (x *Content) Reset() {
 	*x = Content{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[48]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3294,7 +3592,7 @@ func (x *Content) String() string {
 func (*Content) ProtoMessage() {}
 
 func (x *Content) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[48]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3307,7 +3605,7 @@ func (x *Content) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Content.ProtoReflect.Descriptor instead.
 func (*Content) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{48}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *Content) GetBody() string {
@@ -3339,7 +3637,7 @@ type Attribute struct {
 
 func (x *Attribute) Reset() {
 	*x = Attribute{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[49]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3351,7 +3649,7 @@ func (x *Attribute) String() string {
 func (*Attribute) ProtoMessage() {}
 
 func (x *Attribute) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[49]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3364,7 +3662,7 @@ func (x *Attribute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attribute.ProtoReflect.Descriptor instead.
 func (*Attribute) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{49}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *Attribute) GetName() string {
@@ -3430,7 +3728,8 @@ const file_fsm_fsmpb_fsm_proto_rawDesc = "" +
 	"\x05Entry\x12\x14\n" +
 	"\x05group\x18\x01 \x01(\rR\x05group\x12\x15\n" +
 	"\x06now_ms\x18\x02 \x01(\x03R\x05nowMs\x12\x1a\n" +
-	"\bcommands\x18\x03 \x03(\fR\bcommands\"\x81\t\n" +
+	"\bcommands\x18\x03 \x03(\fR\bcommands\"\x8f\n" +
+	"\n" +
 	"\aCommand\x126\n" +
 	"\tprincipal\x18\x01 \x01(\v2\x18.fastqueue.fsm.PrincipalR\tprincipal\x120\n" +
 	"\asession\x18\x02 \x01(\v2\x16.fastqueue.fsm.SessionR\asession\x12)\n" +
@@ -3448,11 +3747,14 @@ const file_fsm_fsmpb_fsm_proto_rawDesc = "" +
 	"deleteUser\x12?\n" +
 	"\fcreate_queue\x18\x1e \x01(\v2\x1a.fastqueue.fsm.CreateQueueH\x00R\vcreateQueue\x12?\n" +
 	"\fupdate_queue\x18\x1f \x01(\v2\x1a.fastqueue.fsm.UpdateQueueH\x00R\vupdateQueue\x12?\n" +
-	"\fdelete_queue\x18  \x01(\v2\x1a.fastqueue.fsm.DeleteQueueH\x00R\vdeleteQueue\x12?\n" +
+	"\fdelete_queue\x18  \x01(\v2\x1a.fastqueue.fsm.DeleteQueueH\x00R\vdeleteQueue\x12<\n" +
+	"\vpurge_queue\x18! \x01(\v2\x19.fastqueue.fsm.PurgeQueueH\x00R\n" +
+	"purgeQueue\x12?\n" +
 	"\fsend_message\x18( \x01(\v2\x1a.fastqueue.fsm.SendMessageH\x00R\vsendMessage\x12H\n" +
 	"\x0freceive_message\x18) \x01(\v2\x1d.fastqueue.fsm.ReceiveMessageH\x00R\x0ereceiveMessage\x12E\n" +
 	"\x0edelete_message\x18* \x01(\v2\x1c.fastqueue.fsm.DeleteMessageH\x00R\rdeleteMessage\x12H\n" +
-	"\x0frelease_message\x18+ \x01(\v2\x1d.fastqueue.fsm.ReleaseMessageH\x00R\x0ereleaseMessageB\x04\n" +
+	"\x0frelease_message\x18+ \x01(\v2\x1d.fastqueue.fsm.ReleaseMessageH\x00R\x0ereleaseMessage\x12N\n" +
+	"\x11change_visibility\x18, \x01(\v2\x1f.fastqueue.fsm.ChangeVisibilityH\x00R\x10changeVisibilityB\x04\n" +
 	"\x02op\"M\n" +
 	"\tPrincipal\x12\x12\n" +
 	"\x04name\x18\x03 \x01(\tR\x04name\x12\x12\n" +
@@ -3505,6 +3807,9 @@ const file_fsm_fsmpb_fsm_proto_rawDesc = "" +
 	"\v_max_lengthB\x17\n" +
 	"\x15_visibility_timeout_s\"!\n" +
 	"\vDeleteQueue\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\" \n" +
+	"\n" +
+	"PurgeQueue\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\"Z\n" +
 	"\vSendMessage\x12\x14\n" +
 	"\x05queue\x18\x01 \x01(\tR\x05queue\x125\n" +
@@ -3512,15 +3817,22 @@ const file_fsm_fsmpb_fsm_proto_rawDesc = "" +
 	"\n" +
 	"NewMessage\x12\x18\n" +
 	"\acontent\x18\x01 \x01(\fR\acontent\x12\x17\n" +
-	"\adelay_s\x18\x02 \x01(\rR\x06delayS\"\x88\x01\n" +
+	"\adelay_s\x18\x02 \x01(\rR\x06delayS\"\xb8\x01\n" +
 	"\x0eReceiveMessage\x12\x14\n" +
 	"\x05queue\x18\x01 \x01(\tR\x05queue\x12\x10\n" +
 	"\x03max\x18\x02 \x01(\rR\x03max\x125\n" +
-	"\x14visibility_timeout_s\x18\x03 \x01(\rH\x00R\x12visibilityTimeoutS\x88\x01\x01B\x17\n" +
+	"\x14visibility_timeout_s\x18\x03 \x01(\rH\x00R\x12visibilityTimeoutS\x88\x01\x01\x12.\n" +
+	"\x06delete\x18\x04 \x03(\v2\x16.fastqueue.fsm.ReceiptR\x06deleteB\x17\n" +
 	"\x15_visibility_timeout_s\"Y\n" +
 	"\rDeleteMessage\x12\x14\n" +
 	"\x05queue\x18\x01 \x01(\tR\x05queue\x122\n" +
-	"\breceipts\x18\x02 \x03(\v2\x16.fastqueue.fsm.ReceiptR\breceipts\"D\n" +
+	"\breceipts\x18\x02 \x03(\v2\x16.fastqueue.fsm.ReceiptR\breceipts\"c\n" +
+	"\x10ChangeVisibility\x12\x14\n" +
+	"\x05queue\x18\x01 \x01(\tR\x05queue\x129\n" +
+	"\achanges\x18\x02 \x03(\v2\x1f.fastqueue.fsm.VisibilityChangeR\achanges\"v\n" +
+	"\x10VisibilityChange\x120\n" +
+	"\areceipt\x18\x01 \x01(\v2\x16.fastqueue.fsm.ReceiptR\areceipt\x120\n" +
+	"\x14visibility_timeout_s\x18\x02 \x01(\rR\x12visibilityTimeoutS\"D\n" +
 	"\x0eReleaseMessage\x122\n" +
 	"\breceipts\x18\x01 \x03(\v2\x16.fastqueue.fsm.ReceiptR\breceipts\"W\n" +
 	"\aReceipt\x12\x14\n" +
@@ -3529,7 +3841,7 @@ const file_fsm_fsmpb_fsm_proto_rawDesc = "" +
 	"\bdelivery\x18\x03 \x01(\rR\bdelivery\"3\n" +
 	"\x05Error\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x16\n" +
-	"\x06detail\x18\x02 \x01(\tR\x06detail\"\xf2\x02\n" +
+	"\x06detail\x18\x02 \x01(\tR\x06detail\"\xbe\x03\n" +
 	"\x06Result\x12*\n" +
 	"\x05error\x18\x01 \x01(\v2\x14.fastqueue.fsm.ErrorR\x05error\x12)\n" +
 	"\x04user\x18\n" +
@@ -3538,7 +3850,8 @@ const file_fsm_fsmpb_fsm_proto_rawDesc = "" +
 	"\x05queue\x18\f \x01(\v2\x18.fastqueue.fsm.QueueInfoH\x00R\x05queue\x12/\n" +
 	"\x04send\x18\r \x01(\v2\x19.fastqueue.fsm.SendResultH\x00R\x04send\x128\n" +
 	"\areceive\x18\x0e \x01(\v2\x1c.fastqueue.fsm.ReceiveResultH\x00R\areceive\x125\n" +
-	"\x06delete\x18\x0f \x01(\v2\x1b.fastqueue.fsm.DeleteResultH\x00R\x06deleteB\a\n" +
+	"\x06delete\x18\x0f \x01(\v2\x1b.fastqueue.fsm.DeleteResultH\x00R\x06delete\x12J\n" +
+	"\x11change_visibility\x18\x10 \x01(\v2\x1b.fastqueue.fsm.DeleteResultH\x00R\x10changeVisibilityB\a\n" +
 	"\x05value\"Z\n" +
 	"\n" +
 	"SendResult\x12\x14\n" +
@@ -3546,12 +3859,13 @@ const file_fsm_fsmpb_fsm_proto_rawDesc = "" +
 	"\bmessages\x18\x02 \x03(\v2\x1a.fastqueue.fsm.SentMessageR\bmessages\"U\n" +
 	"\vSentMessage\x12*\n" +
 	"\x05error\x18\x01 \x01(\v2\x14.fastqueue.fsm.ErrorR\x05error\x12\x1a\n" +
-	"\bsequence\x18\x02 \x01(\x04R\bsequence\"^\n" +
+	"\bsequence\x18\x02 \x01(\x04R\bsequence\"\x99\x01\n" +
 	"\rReceiveResult\x12\x14\n" +
 	"\x05queue\x18\x01 \x01(\x04R\x05queue\x127\n" +
 	"\n" +
 	"deliveries\x18\x02 \x03(\v2\x17.fastqueue.fsm.DeliveryR\n" +
-	"deliveries\"\xd5\x01\n" +
+	"deliveries\x129\n" +
+	"\rdelete_errors\x18\x03 \x03(\v2\x14.fastqueue.fsm.ErrorR\fdeleteErrors\"\xd5\x01\n" +
 	"\bDelivery\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x04R\bsequence\x12\x14\n" +
 	"\x05count\x18\x02 \x01(\rR\x05count\x12\x1f\n" +
@@ -3561,7 +3875,7 @@ const file_fsm_fsmpb_fsm_proto_rawDesc = "" +
 	"\amessage\x18\x05 \x01(\v2\x16.fastqueue.fsm.MessageR\amessage\x12\x1a\n" +
 	"\bdelivery\x18\x06 \x01(\rR\bdelivery\"<\n" +
 	"\fDeleteResult\x12,\n" +
-	"\x06errors\x18\x01 \x03(\v2\x14.fastqueue.fsm.ErrorR\x06errors\"\xb7\x02\n" +
+	"\x06errors\x18\x01 \x03(\v2\x14.fastqueue.fsm.ErrorR\x06errors\"\xef\x02\n" +
 	"\x05Query\x126\n" +
 	"\tprincipal\x18\x01 \x01(\v2\x18.fastqueue.fsm.PrincipalR\tprincipal\x123\n" +
 	"\bget_user\x18\n" +
@@ -3569,22 +3883,26 @@ const file_fsm_fsmpb_fsm_proto_rawDesc = "" +
 	"\vlist_queues\x18\v \x01(\v2\x19.fastqueue.fsm.ListQueuesH\x00R\n" +
 	"listQueues\x123\n" +
 	"\bget_keys\x18\f \x01(\v2\x16.fastqueue.fsm.GetKeysH\x00R\agetKeys\x12H\n" +
-	"\x0fcheck_principal\x18\r \x01(\v2\x1d.fastqueue.fsm.CheckPrincipalH\x00R\x0echeckPrincipalB\x04\n" +
+	"\x0fcheck_principal\x18\r \x01(\v2\x1d.fastqueue.fsm.CheckPrincipalH\x00R\x0echeckPrincipal\x126\n" +
+	"\tget_queue\x18\x0e \x01(\v2\x17.fastqueue.fsm.GetQueueH\x00R\bgetQueueB\x04\n" +
 	"\x02op\"\x1d\n" +
 	"\aGetUser\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\"8\n" +
 	"\n" +
 	"ListQueues\x12\x14\n" +
 	"\x05after\x18\x01 \x01(\tR\x05after\x12\x14\n" +
-	"\x05limit\x18\x02 \x01(\rR\x05limit\"\t\n" +
+	"\x05limit\x18\x02 \x01(\rR\x05limit\"\x1e\n" +
+	"\bGetQueue\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\"\t\n" +
 	"\aGetKeys\"\x10\n" +
-	"\x0eCheckPrincipal\"\xcc\x01\n" +
+	"\x0eCheckPrincipal\"\xfe\x01\n" +
 	"\vQueryResult\x12*\n" +
 	"\x05error\x18\x01 \x01(\v2\x14.fastqueue.fsm.ErrorR\x05error\x12)\n" +
 	"\x04user\x18\n" +
 	" \x01(\v2\x13.fastqueue.fsm.UserH\x00R\x04user\x122\n" +
 	"\x06queues\x18\v \x01(\v2\x18.fastqueue.fsm.QueueListH\x00R\x06queues\x12)\n" +
-	"\x04keys\x18\f \x01(\v2\x13.fastqueue.fsm.KeysH\x00R\x04keysB\a\n" +
+	"\x04keys\x18\f \x01(\v2\x13.fastqueue.fsm.KeysH\x00R\x04keys\x120\n" +
+	"\x05queue\x18\r \x01(\v2\x18.fastqueue.fsm.QueueInfoH\x00R\x05queueB\a\n" +
 	"\x05value\"Q\n" +
 	"\tQueueList\x120\n" +
 	"\x06queues\x18\x01 \x03(\v2\x18.fastqueue.fsm.QueueInfoR\x06queues\x12\x12\n" +
@@ -3592,7 +3910,7 @@ const file_fsm_fsmpb_fsm_proto_rawDesc = "" +
 	"\x04Keys\x12<\n" +
 	"\fsigning_keys\x18\x01 \x03(\v2\x19.fastqueue.fsm.SigningKeyR\vsigningKeys\x12\x1f\n" +
 	"\vreceipt_key\x18\x02 \x01(\fR\n" +
-	"receiptKey\"\xc0\x01\n" +
+	"receiptKey\"\xdd\x01\n" +
 	"\tQueueInfo\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x128\n" +
 	"\bsettings\x18\x02 \x01(\v2\x1c.fastqueue.fsm.QueueSettingsR\bsettings\x12\x14\n" +
@@ -3600,7 +3918,8 @@ const file_fsm_fsmpb_fsm_proto_rawDesc = "" +
 	"\x06leased\x18\x04 \x01(\x04R\x06leased\x12\x18\n" +
 	"\adelayed\x18\x05 \x01(\x04R\adelayed\x12\x1d\n" +
 	"\n" +
-	"created_ms\x18\x06 \x01(\x03R\tcreatedMs\"\xad\x01\n" +
+	"created_ms\x18\x06 \x01(\x03R\tcreatedMs\x12\x1b\n" +
+	"\toldest_ms\x18\a \x01(\x03R\boldestMs\"\xad\x01\n" +
 	"\aCluster\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12%\n" +
 	"\x0eca_certificate\x18\x02 \x01(\fR\rcaCertificate\x12\x15\n" +
@@ -3690,58 +4009,62 @@ func file_fsm_fsmpb_fsm_proto_rawDescGZIP() []byte {
 	return file_fsm_fsmpb_fsm_proto_rawDescData
 }
 
-var file_fsm_fsmpb_fsm_proto_msgTypes = make([]protoimpl.MessageInfo, 50)
+var file_fsm_fsmpb_fsm_proto_msgTypes = make([]protoimpl.MessageInfo, 54)
 var file_fsm_fsmpb_fsm_proto_goTypes = []any{
-	(*Entry)(nil),          // 0: fastqueue.fsm.Entry
-	(*Command)(nil),        // 1: fastqueue.fsm.Command
-	(*Principal)(nil),      // 2: fastqueue.fsm.Principal
-	(*Session)(nil),        // 3: fastqueue.fsm.Session
-	(*Tick)(nil),           // 4: fastqueue.fsm.Tick
-	(*InitCluster)(nil),    // 5: fastqueue.fsm.InitCluster
-	(*PutMember)(nil),      // 6: fastqueue.fsm.PutMember
-	(*RemoveMember)(nil),   // 7: fastqueue.fsm.RemoveMember
-	(*RegisterUser)(nil),   // 8: fastqueue.fsm.RegisterUser
-	(*Login)(nil),          // 9: fastqueue.fsm.Login
-	(*RefreshToken)(nil),   // 10: fastqueue.fsm.RefreshToken
-	(*ChangePassword)(nil), // 11: fastqueue.fsm.ChangePassword
-	(*DeleteUser)(nil),     // 12: fastqueue.fsm.DeleteUser
-	(*CreateQueue)(nil),    // 13: fastqueue.fsm.CreateQueue
-	(*UpdateQueue)(nil),    // 14: fastqueue.fsm.UpdateQueue
-	(*DeleteQueue)(nil),    // 15: fastqueue.fsm.DeleteQueue
-	(*SendMessage)(nil),    // 16: fastqueue.fsm.SendMessage
-	(*NewMessage)(nil),     // 17: fastqueue.fsm.NewMessage
-	(*ReceiveMessage)(nil), // 18: fastqueue.fsm.ReceiveMessage
-	(*DeleteMessage)(nil),  // 19: fastqueue.fsm.DeleteMessage
-	(*ReleaseMessage)(nil), // 20: fastqueue.fsm.ReleaseMessage
-	(*Receipt)(nil),        // 21: fastqueue.fsm.Receipt
-	(*Error)(nil),          // 22: fastqueue.fsm.Error
-	(*Result)(nil),         // 23: fastqueue.fsm.Result
-	(*SendResult)(nil),     // 24: fastqueue.fsm.SendResult
-	(*SentMessage)(nil),    // 25: fastqueue.fsm.SentMessage
-	(*ReceiveResult)(nil),  // 26: fastqueue.fsm.ReceiveResult
-	(*Delivery)(nil),       // 27: fastqueue.fsm.Delivery
-	(*DeleteResult)(nil),   // 28: fastqueue.fsm.DeleteResult
-	(*Query)(nil),          // 29: fastqueue.fsm.Query
-	(*GetUser)(nil),        // 30: fastqueue.fsm.GetUser
-	(*ListQueues)(nil),     // 31: fastqueue.fsm.ListQueues
-	(*GetKeys)(nil),        // 32: fastqueue.fsm.GetKeys
-	(*CheckPrincipal)(nil), // 33: fastqueue.fsm.CheckPrincipal
-	(*QueryResult)(nil),    // 34: fastqueue.fsm.QueryResult
-	(*QueueList)(nil),      // 35: fastqueue.fsm.QueueList
-	(*Keys)(nil),           // 36: fastqueue.fsm.Keys
-	(*QueueInfo)(nil),      // 37: fastqueue.fsm.QueueInfo
-	(*Cluster)(nil),        // 38: fastqueue.fsm.Cluster
-	(*JoinKey)(nil),        // 39: fastqueue.fsm.JoinKey
-	(*SigningKey)(nil),     // 40: fastqueue.fsm.SigningKey
-	(*Member)(nil),         // 41: fastqueue.fsm.Member
-	(*User)(nil),           // 42: fastqueue.fsm.User
-	(*TokenFamily)(nil),    // 43: fastqueue.fsm.TokenFamily
-	(*Rotation)(nil),       // 44: fastqueue.fsm.Rotation
-	(*QueueSettings)(nil),  // 45: fastqueue.fsm.QueueSettings
-	(*Queue)(nil),          // 46: fastqueue.fsm.Queue
-	(*Message)(nil),        // 47: fastqueue.fsm.Message
-	(*Content)(nil),        // 48: fastqueue.fsm.Content
-	(*Attribute)(nil),      // 49: fastqueue.fsm.Attribute
+	(*Entry)(nil),            // 0: fastqueue.fsm.Entry
+	(*Command)(nil),          // 1: fastqueue.fsm.Command
+	(*Principal)(nil),        // 2: fastqueue.fsm.Principal
+	(*Session)(nil),          // 3: fastqueue.fsm.Session
+	(*Tick)(nil),             // 4: fastqueue.fsm.Tick
+	(*InitCluster)(nil),      // 5: fastqueue.fsm.InitCluster
+	(*PutMember)(nil),        // 6: fastqueue.fsm.PutMember
+	(*RemoveMember)(nil),     // 7: fastqueue.fsm.RemoveMember
+	(*RegisterUser)(nil),     // 8: fastqueue.fsm.RegisterUser
+	(*Login)(nil),            // 9: fastqueue.fsm.Login
+	(*RefreshToken)(nil),     // 10: fastqueue.fsm.RefreshToken
+	(*ChangePassword)(nil),   // 11: fastqueue.fsm.ChangePassword
+	(*DeleteUser)(nil),       // 12: fastqueue.fsm.DeleteUser
+	(*CreateQueue)(nil),      // 13: fastqueue.fsm.CreateQueue
+	(*UpdateQueue)(nil),      // 14: fastqueue.fsm.UpdateQueue
+	(*DeleteQueue)(nil),      // 15: fastqueue.fsm.DeleteQueue
+	(*PurgeQueue)(nil),       // 16: fastqueue.fsm.PurgeQueue
+	(*SendMessage)(nil),      // 17: fastqueue.fsm.SendMessage
+	(*NewMessage)(nil),       // 18: fastqueue.fsm.NewMessage
+	(*ReceiveMessage)(nil),   // 19: fastqueue.fsm.ReceiveMessage
+	(*DeleteMessage)(nil),    // 20: fastqueue.fsm.DeleteMessage
+	(*ChangeVisibility)(nil), // 21: fastqueue.fsm.ChangeVisibility
+	(*VisibilityChange)(nil), // 22: fastqueue.fsm.VisibilityChange
+	(*ReleaseMessage)(nil),   // 23: fastqueue.fsm.ReleaseMessage
+	(*Receipt)(nil),          // 24: fastqueue.fsm.Receipt
+	(*Error)(nil),            // 25: fastqueue.fsm.Error
+	(*Result)(nil),           // 26: fastqueue.fsm.Result
+	(*SendResult)(nil),       // 27: fastqueue.fsm.SendResult
+	(*SentMessage)(nil),      // 28: fastqueue.fsm.SentMessage
+	(*ReceiveResult)(nil),    // 29: fastqueue.fsm.ReceiveResult
+	(*Delivery)(nil),         // 30: fastqueue.fsm.Delivery
+	(*DeleteResult)(nil),     // 31: fastqueue.fsm.DeleteResult
+	(*Query)(nil),            // 32: fastqueue.fsm.Query
+	(*GetUser)(nil),          // 33: fastqueue.fsm.GetUser
+	(*ListQueues)(nil),       // 34: fastqueue.fsm.ListQueues
+	(*GetQueue)(nil),         // 35: fastqueue.fsm.GetQueue
+	(*GetKeys)(nil),          // 36: fastqueue.fsm.GetKeys
+	(*CheckPrincipal)(nil),   // 37: fastqueue.fsm.CheckPrincipal
+	(*QueryResult)(nil),      // 38: fastqueue.fsm.QueryResult
+	(*QueueList)(nil),        // 39: fastqueue.fsm.QueueList
+	(*Keys)(nil),             // 40: fastqueue.fsm.Keys
+	(*QueueInfo)(nil),        // 41: fastqueue.fsm.QueueInfo
+	(*Cluster)(nil),          // 42: fastqueue.fsm.Cluster
+	(*JoinKey)(nil),          // 43: fastqueue.fsm.JoinKey
+	(*SigningKey)(nil),       // 44: fastqueue.fsm.SigningKey
+	(*Member)(nil),           // 45: fastqueue.fsm.Member
+	(*User)(nil),             // 46: fastqueue.fsm.User
+	(*TokenFamily)(nil),      // 47: fastqueue.fsm.TokenFamily
+	(*Rotation)(nil),         // 48: fastqueue.fsm.Rotation
+	(*QueueSettings)(nil),    // 49: fastqueue.fsm.QueueSettings
+	(*Queue)(nil),            // 50: fastqueue.fsm.Queue
+	(*Message)(nil),          // 51: fastqueue.fsm.Message
+	(*Content)(nil),          // 52: fastqueue.fsm.Content
+	(*Attribute)(nil),        // 53: fastqueue.fsm.Attribute
 }
 var file_fsm_fsmpb_fsm_proto_depIdxs = []int32{
 	2,  // 0: fastqueue.fsm.Command.principal:type_name -> fastqueue.fsm.Principal
@@ -3758,54 +4081,63 @@ var file_fsm_fsmpb_fsm_proto_depIdxs = []int32{
 	13, // 11: fastqueue.fsm.Command.create_queue:type_name -> fastqueue.fsm.CreateQueue
 	14, // 12: fastqueue.fsm.Command.update_queue:type_name -> fastqueue.fsm.UpdateQueue
 	15, // 13: fastqueue.fsm.Command.delete_queue:type_name -> fastqueue.fsm.DeleteQueue
-	16, // 14: fastqueue.fsm.Command.send_message:type_name -> fastqueue.fsm.SendMessage
-	18, // 15: fastqueue.fsm.Command.receive_message:type_name -> fastqueue.fsm.ReceiveMessage
-	19, // 16: fastqueue.fsm.Command.delete_message:type_name -> fastqueue.fsm.DeleteMessage
-	20, // 17: fastqueue.fsm.Command.release_message:type_name -> fastqueue.fsm.ReleaseMessage
-	38, // 18: fastqueue.fsm.InitCluster.cluster:type_name -> fastqueue.fsm.Cluster
-	40, // 19: fastqueue.fsm.InitCluster.signing_key:type_name -> fastqueue.fsm.SigningKey
-	41, // 20: fastqueue.fsm.InitCluster.member:type_name -> fastqueue.fsm.Member
-	41, // 21: fastqueue.fsm.PutMember.member:type_name -> fastqueue.fsm.Member
-	2,  // 22: fastqueue.fsm.Login.user:type_name -> fastqueue.fsm.Principal
-	2,  // 23: fastqueue.fsm.ChangePassword.user:type_name -> fastqueue.fsm.Principal
-	2,  // 24: fastqueue.fsm.DeleteUser.user:type_name -> fastqueue.fsm.Principal
-	45, // 25: fastqueue.fsm.CreateQueue.settings:type_name -> fastqueue.fsm.QueueSettings
-	17, // 26: fastqueue.fsm.SendMessage.messages:type_name -> fastqueue.fsm.NewMessage
-	21, // 27: fastqueue.fsm.DeleteMessage.receipts:type_name -> fastqueue.fsm.Receipt
-	21, // 28: fastqueue.fsm.ReleaseMessage.receipts:type_name -> fastqueue.fsm.Receipt
-	22, // 29: fastqueue.fsm.Result.error:type_name -> fastqueue.fsm.Error
-	42, // 30: fastqueue.fsm.Result.user:type_name -> fastqueue.fsm.User
-	43, // 31: fastqueue.fsm.Result.family:type_name -> fastqueue.fsm.TokenFamily
-	37, // 32: fastqueue.fsm.Result.queue:type_name -> fastqueue.fsm.QueueInfo
-	24, // 33: fastqueue.fsm.Result.send:type_name -> fastqueue.fsm.SendResult
-	26, // 34: fastqueue.fsm.Result.receive:type_name -> fastqueue.fsm.ReceiveResult
-	28, // 35: fastqueue.fsm.Result.delete:type_name -> fastqueue.fsm.DeleteResult
-	25, // 36: fastqueue.fsm.SendResult.messages:type_name -> fastqueue.fsm.SentMessage
-	22, // 37: fastqueue.fsm.SentMessage.error:type_name -> fastqueue.fsm.Error
-	27, // 38: fastqueue.fsm.ReceiveResult.deliveries:type_name -> fastqueue.fsm.Delivery
-	47, // 39: fastqueue.fsm.Delivery.message:type_name -> fastqueue.fsm.Message
-	22, // 40: fastqueue.fsm.DeleteResult.errors:type_name -> fastqueue.fsm.Error
-	2,  // 41: fastqueue.fsm.Query.principal:type_name -> fastqueue.fsm.Principal
-	30, // 42: fastqueue.fsm.Query.get_user:type_name -> fastqueue.fsm.GetUser
-	31, // 43: fastqueue.fsm.Query.list_queues:type_name -> fastqueue.fsm.ListQueues
-	32, // 44: fastqueue.fsm.Query.get_keys:type_name -> fastqueue.fsm.GetKeys
-	33, // 45: fastqueue.fsm.Query.check_principal:type_name -> fastqueue.fsm.CheckPrincipal
-	22, // 46: fastqueue.fsm.QueryResult.error:type_name -> fastqueue.fsm.Error
-	42, // 47: fastqueue.fsm.QueryResult.user:type_name -> fastqueue.fsm.User
-	35, // 48: fastqueue.fsm.QueryResult.queues:type_name -> fastqueue.fsm.QueueList
-	36, // 49: fastqueue.fsm.QueryResult.keys:type_name -> fastqueue.fsm.Keys
-	37, // 50: fastqueue.fsm.QueueList.queues:type_name -> fastqueue.fsm.QueueInfo
-	40, // 51: fastqueue.fsm.Keys.signing_keys:type_name -> fastqueue.fsm.SigningKey
-	45, // 52: fastqueue.fsm.QueueInfo.settings:type_name -> fastqueue.fsm.QueueSettings
-	39, // 53: fastqueue.fsm.Cluster.join_keys:type_name -> fastqueue.fsm.JoinKey
-	44, // 54: fastqueue.fsm.TokenFamily.recent:type_name -> fastqueue.fsm.Rotation
-	45, // 55: fastqueue.fsm.Queue.settings:type_name -> fastqueue.fsm.QueueSettings
-	49, // 56: fastqueue.fsm.Content.attributes:type_name -> fastqueue.fsm.Attribute
-	57, // [57:57] is the sub-list for method output_type
-	57, // [57:57] is the sub-list for method input_type
-	57, // [57:57] is the sub-list for extension type_name
-	57, // [57:57] is the sub-list for extension extendee
-	0,  // [0:57] is the sub-list for field type_name
+	16, // 14: fastqueue.fsm.Command.purge_queue:type_name -> fastqueue.fsm.PurgeQueue
+	17, // 15: fastqueue.fsm.Command.send_message:type_name -> fastqueue.fsm.SendMessage
+	19, // 16: fastqueue.fsm.Command.receive_message:type_name -> fastqueue.fsm.ReceiveMessage
+	20, // 17: fastqueue.fsm.Command.delete_message:type_name -> fastqueue.fsm.DeleteMessage
+	23, // 18: fastqueue.fsm.Command.release_message:type_name -> fastqueue.fsm.ReleaseMessage
+	21, // 19: fastqueue.fsm.Command.change_visibility:type_name -> fastqueue.fsm.ChangeVisibility
+	42, // 20: fastqueue.fsm.InitCluster.cluster:type_name -> fastqueue.fsm.Cluster
+	44, // 21: fastqueue.fsm.InitCluster.signing_key:type_name -> fastqueue.fsm.SigningKey
+	45, // 22: fastqueue.fsm.InitCluster.member:type_name -> fastqueue.fsm.Member
+	45, // 23: fastqueue.fsm.PutMember.member:type_name -> fastqueue.fsm.Member
+	2,  // 24: fastqueue.fsm.Login.user:type_name -> fastqueue.fsm.Principal
+	2,  // 25: fastqueue.fsm.ChangePassword.user:type_name -> fastqueue.fsm.Principal
+	2,  // 26: fastqueue.fsm.DeleteUser.user:type_name -> fastqueue.fsm.Principal
+	49, // 27: fastqueue.fsm.CreateQueue.settings:type_name -> fastqueue.fsm.QueueSettings
+	18, // 28: fastqueue.fsm.SendMessage.messages:type_name -> fastqueue.fsm.NewMessage
+	24, // 29: fastqueue.fsm.ReceiveMessage.delete:type_name -> fastqueue.fsm.Receipt
+	24, // 30: fastqueue.fsm.DeleteMessage.receipts:type_name -> fastqueue.fsm.Receipt
+	22, // 31: fastqueue.fsm.ChangeVisibility.changes:type_name -> fastqueue.fsm.VisibilityChange
+	24, // 32: fastqueue.fsm.VisibilityChange.receipt:type_name -> fastqueue.fsm.Receipt
+	24, // 33: fastqueue.fsm.ReleaseMessage.receipts:type_name -> fastqueue.fsm.Receipt
+	25, // 34: fastqueue.fsm.Result.error:type_name -> fastqueue.fsm.Error
+	46, // 35: fastqueue.fsm.Result.user:type_name -> fastqueue.fsm.User
+	47, // 36: fastqueue.fsm.Result.family:type_name -> fastqueue.fsm.TokenFamily
+	41, // 37: fastqueue.fsm.Result.queue:type_name -> fastqueue.fsm.QueueInfo
+	27, // 38: fastqueue.fsm.Result.send:type_name -> fastqueue.fsm.SendResult
+	29, // 39: fastqueue.fsm.Result.receive:type_name -> fastqueue.fsm.ReceiveResult
+	31, // 40: fastqueue.fsm.Result.delete:type_name -> fastqueue.fsm.DeleteResult
+	31, // 41: fastqueue.fsm.Result.change_visibility:type_name -> fastqueue.fsm.DeleteResult
+	28, // 42: fastqueue.fsm.SendResult.messages:type_name -> fastqueue.fsm.SentMessage
+	25, // 43: fastqueue.fsm.SentMessage.error:type_name -> fastqueue.fsm.Error
+	30, // 44: fastqueue.fsm.ReceiveResult.deliveries:type_name -> fastqueue.fsm.Delivery
+	25, // 45: fastqueue.fsm.ReceiveResult.delete_errors:type_name -> fastqueue.fsm.Error
+	51, // 46: fastqueue.fsm.Delivery.message:type_name -> fastqueue.fsm.Message
+	25, // 47: fastqueue.fsm.DeleteResult.errors:type_name -> fastqueue.fsm.Error
+	2,  // 48: fastqueue.fsm.Query.principal:type_name -> fastqueue.fsm.Principal
+	33, // 49: fastqueue.fsm.Query.get_user:type_name -> fastqueue.fsm.GetUser
+	34, // 50: fastqueue.fsm.Query.list_queues:type_name -> fastqueue.fsm.ListQueues
+	36, // 51: fastqueue.fsm.Query.get_keys:type_name -> fastqueue.fsm.GetKeys
+	37, // 52: fastqueue.fsm.Query.check_principal:type_name -> fastqueue.fsm.CheckPrincipal
+	35, // 53: fastqueue.fsm.Query.get_queue:type_name -> fastqueue.fsm.GetQueue
+	25, // 54: fastqueue.fsm.QueryResult.error:type_name -> fastqueue.fsm.Error
+	46, // 55: fastqueue.fsm.QueryResult.user:type_name -> fastqueue.fsm.User
+	39, // 56: fastqueue.fsm.QueryResult.queues:type_name -> fastqueue.fsm.QueueList
+	40, // 57: fastqueue.fsm.QueryResult.keys:type_name -> fastqueue.fsm.Keys
+	41, // 58: fastqueue.fsm.QueryResult.queue:type_name -> fastqueue.fsm.QueueInfo
+	41, // 59: fastqueue.fsm.QueueList.queues:type_name -> fastqueue.fsm.QueueInfo
+	44, // 60: fastqueue.fsm.Keys.signing_keys:type_name -> fastqueue.fsm.SigningKey
+	49, // 61: fastqueue.fsm.QueueInfo.settings:type_name -> fastqueue.fsm.QueueSettings
+	43, // 62: fastqueue.fsm.Cluster.join_keys:type_name -> fastqueue.fsm.JoinKey
+	48, // 63: fastqueue.fsm.TokenFamily.recent:type_name -> fastqueue.fsm.Rotation
+	49, // 64: fastqueue.fsm.Queue.settings:type_name -> fastqueue.fsm.QueueSettings
+	53, // 65: fastqueue.fsm.Content.attributes:type_name -> fastqueue.fsm.Attribute
+	66, // [66:66] is the sub-list for method output_type
+	66, // [66:66] is the sub-list for method input_type
+	66, // [66:66] is the sub-list for extension type_name
+	66, // [66:66] is the sub-list for extension extendee
+	0,  // [0:66] is the sub-list for field type_name
 }
 
 func init() { file_fsm_fsmpb_fsm_proto_init() }
@@ -3826,33 +4158,38 @@ func file_fsm_fsmpb_fsm_proto_init() {
 		(*Command_CreateQueue)(nil),
 		(*Command_UpdateQueue)(nil),
 		(*Command_DeleteQueue)(nil),
+		(*Command_PurgeQueue)(nil),
 		(*Command_SendMessage)(nil),
 		(*Command_ReceiveMessage)(nil),
 		(*Command_DeleteMessage)(nil),
 		(*Command_ReleaseMessage)(nil),
+		(*Command_ChangeVisibility)(nil),
 	}
 	file_fsm_fsmpb_fsm_proto_msgTypes[14].OneofWrappers = []any{}
-	file_fsm_fsmpb_fsm_proto_msgTypes[18].OneofWrappers = []any{}
-	file_fsm_fsmpb_fsm_proto_msgTypes[23].OneofWrappers = []any{
+	file_fsm_fsmpb_fsm_proto_msgTypes[19].OneofWrappers = []any{}
+	file_fsm_fsmpb_fsm_proto_msgTypes[26].OneofWrappers = []any{
 		(*Result_User)(nil),
 		(*Result_Family)(nil),
 		(*Result_Queue)(nil),
 		(*Result_Send)(nil),
 		(*Result_Receive)(nil),
 		(*Result_Delete)(nil),
+		(*Result_ChangeVisibility)(nil),
 	}
-	file_fsm_fsmpb_fsm_proto_msgTypes[29].OneofWrappers = []any{
+	file_fsm_fsmpb_fsm_proto_msgTypes[32].OneofWrappers = []any{
 		(*Query_GetUser)(nil),
 		(*Query_ListQueues)(nil),
 		(*Query_GetKeys)(nil),
 		(*Query_CheckPrincipal)(nil),
+		(*Query_GetQueue)(nil),
 	}
-	file_fsm_fsmpb_fsm_proto_msgTypes[34].OneofWrappers = []any{
+	file_fsm_fsmpb_fsm_proto_msgTypes[38].OneofWrappers = []any{
 		(*QueryResult_User)(nil),
 		(*QueryResult_Queues)(nil),
 		(*QueryResult_Keys)(nil),
+		(*QueryResult_Queue)(nil),
 	}
-	file_fsm_fsmpb_fsm_proto_msgTypes[49].OneofWrappers = []any{
+	file_fsm_fsmpb_fsm_proto_msgTypes[53].OneofWrappers = []any{
 		(*Attribute_StringValue)(nil),
 		(*Attribute_BinaryValue)(nil),
 	}
@@ -3862,7 +4199,7 @@ func file_fsm_fsmpb_fsm_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_fsm_fsmpb_fsm_proto_rawDesc), len(file_fsm_fsmpb_fsm_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   50,
+			NumMessages:   54,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
