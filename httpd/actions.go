@@ -12,11 +12,13 @@ import (
 // document refuse unknown fields.
 func actions() map[string]handler {
 	return map[string]handler{
-		"SendMessage":        (*Server).sendMessage,
-		"ReceiveMessage":     (*Server).receiveMessage,
-		"DeleteMessage":      (*Server).deleteMessage,
-		"SendMessageBatch":   (*Server).sendMessageBatch,
-		"DeleteMessageBatch": (*Server).deleteMessageBatch,
+		"SendMessage":                  (*Server).sendMessage,
+		"ReceiveMessage":               (*Server).receiveMessage,
+		"DeleteMessage":                (*Server).deleteMessage,
+		"SendMessageBatch":             (*Server).sendMessageBatch,
+		"DeleteMessageBatch":           (*Server).deleteMessageBatch,
+		"ChangeMessageVisibility":      (*Server).changeMessageVisibility,
+		"ChangeMessageVisibilityBatch": (*Server).changeMessageVisibilityBatch,
 	}
 }
 

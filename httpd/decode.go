@@ -145,8 +145,10 @@ func fieldNames(t reflect.Type) []string {
 		return nil
 	}
 	var names []string
-	for i := range t.NumField() {
-		names = append(names, jsonName(t.Field(i)))
+	for _, f := range reflect.VisibleFields(t) {
+		if name := jsonName(f); name != "" { // not an embedded struct itself
+			names = append(names, name)
+		}
 	}
 	return names
 }

@@ -94,7 +94,7 @@ func TestWrongMethodAndUnknownPath(t *testing.T) {
 	for _, c := range []struct{ method, path, allow string }{
 		{"GET", "/v1/auth/login", "POST"},
 		{"PUT", "/v1/queues", "POST, GET, HEAD"},
-		{"GET", "/v1/queues/q", "PATCH, DELETE"},
+		{"PUT", "/v1/queues/q", "GET, HEAD, PATCH, DELETE"},
 		{"POST", "/livez", "GET, HEAD"},
 	} {
 		r := a.expectError(a.do(c.method, c.path, ""), 405, codeMethodNotAllowed)

@@ -16,9 +16,10 @@ import (
 
 // receiveRequest is the JSON of a ReceiveMessage.
 type receiveRequest struct {
-	Max               integer `json:"MaxNumberOfMessages"`
-	VisibilityTimeout integer `json:"VisibilityTimeout"`
-	Wait              integer `json:"WaitTimeSeconds"`
+	Max               integer  `json:"MaxNumberOfMessages"`
+	VisibilityTimeout integer  `json:"VisibilityTimeout"`
+	Wait              integer  `json:"WaitTimeSeconds"`
+	SystemAttributes  []string `json:"SystemAttributeNames"`
 }
 
 // command validates the request; the duration is how long to wait for a first message.
@@ -33,6 +34,9 @@ func (in *receiveRequest) command(r *request) (*fsmpb.Command, time.Duration, er
 	}
 	wait, err := in.Wait.between("WaitTimeSeconds", 0, int64(fsm.MaxWait.Seconds()), 0)
 	if err != nil {
+		return nil, 0, err
+	}
+	if err := checkSystemAttributes(in.SystemAttributes); err != nil {
 		return nil, 0, err
 	}
 	receive := &fsmpb.ReceiveMessage{Queue: r.queue, Max: uint32(most)}
@@ -53,6 +57,8 @@ type receivedMessage struct {
 	Body          string     `json:"Body"`
 	Attributes    attributes `json:"Attributes"`
 	ReceiptHandle string     `json:"ReceiptHandle"`
+
+	SystemAttributes map[string]string `json:"SystemAttributes,omitempty"` // only when asked for
 }
 
 func (s *Server) receiveMessage(ctx context.Context, r *request) (any, error) {
@@ -72,7 +78,7 @@ func (s *Server) receiveMessage(ctx context.Context, r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return answerReceived(keys.GetReceiptKey(), received)
+	return answerReceived(keys.GetReceiptKey(), received, in.SystemAttributes)
 }
 
 // receive takes messages, for which it has more time than other requests. Messages that come when the client has already
@@ -121,7 +127,7 @@ func receiptOf(received *fsmpb.ReceiveResult, d *fsmpb.Delivery) *fsmpb.Receipt 
 }
 
 // answerReceived makes the answer of what was taken. A delivery without content was purged meanwhile.
-func answerReceived(receiptKey []byte, received *fsmpb.ReceiveResult) (receivedMessages, error) {
+func answerReceived(receiptKey []byte, received *fsmpb.ReceiveResult, system []string) (receivedMessages, error) {
 	out := receivedMessages{Messages: make([]receivedMessage, 0, len(received.GetDeliveries()))}
 	for _, d := range received.GetDeliveries() {
 		if d.GetMessage() == nil {
@@ -136,6 +142,8 @@ func answerReceived(receiptKey []byte, received *fsmpb.ReceiveResult) (receivedM
 			Body:          content.GetBody(),
 			Attributes:    content.GetAttributes(),
 			ReceiptHandle: fsm.EncodeReceipt(receiptKey, receiptOf(received, d)),
+
+			SystemAttributes: systemAttributes(system, d),
 		})
 	}
 	return out, nil

@@ -53,6 +53,8 @@ func meaningOf(code string) meaning {
 
 	case fsm.CodeQueueExists:
 		return meaning{http.StatusConflict, "Queue with the given name already exists."}
+	case fsm.CodeMessageNotLeased:
+		return meaning{http.StatusConflict, "The lease of the message has ended. Receive it again."}
 	case fsm.CodeUserExists:
 		return meaning{http.StatusConflict, "User with the given name already exists."}
 	case fsm.CodeLastAdmin:

@@ -48,8 +48,10 @@ func routes() []route {
 
 		{http.MethodPost, "/v1/queues", user, write, http.StatusCreated, (*Server).createQueue},
 		{http.MethodGet, "/v1/queues", user, read, http.StatusOK, (*Server).listQueues},
+		{http.MethodGet, "/v1/queues/:name", user, read, http.StatusOK, (*Server).getQueue},
 		{http.MethodPatch, "/v1/queues/:name", user, write, http.StatusOK, (*Server).updateQueue},
 		{http.MethodDelete, "/v1/queues/:name", user, write, http.StatusNoContent, (*Server).deleteQueue},
+		{http.MethodPost, "/v1/queues/:name/purge", user, write, http.StatusOK, (*Server).purgeQueue},
 
 		{http.MethodPost, "/v1/queue/:name", user, write, http.StatusOK, (*Server).act},
 

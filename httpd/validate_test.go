@@ -31,9 +31,9 @@ func TestValidation(t *testing.T) {
 		{"PATCH", "/v1/queues/q", `{"visibility_timeout":43201}`, "visibility_timeout must be a whole number from 0 to 43200."},
 		{"PATCH", "/v1/queues/q", `{"max_length":true}`, "max_length must be a whole number from 1 to 100000000."},
 
-		{"POST", "/v1/queue/q", `{}`, "Action must be one of DeleteMessage, DeleteMessageBatch, ReceiveMessage, SendMessage, SendMessageBatch."},
+		{"POST", "/v1/queue/q", `{}`, "Action must be one of ChangeMessageVisibility, ChangeMessageVisibilityBatch, DeleteMessage, DeleteMessageBatch, ReceiveMessage, SendMessage, SendMessageBatch."},
 		{"POST", "/v1/queue/q", `{"Action":3}`, "Action must be a string."},
-		{"POST", "/v1/queue/q", `{"Action":"sendMesage"}`, "Action must be one of DeleteMessage, DeleteMessageBatch, ReceiveMessage, " +
+		{"POST", "/v1/queue/q", `{"Action":"sendMesage"}`, "Action must be one of ChangeMessageVisibility, ChangeMessageVisibilityBatch, DeleteMessage, DeleteMessageBatch, ReceiveMessage, " +
 			"SendMessage, SendMessageBatch. The nearest to the given one is SendMessage."},
 		{"POST", "/v1/queue/q", `{"Action":"SendMessage"}`, "MessageBody must be a string of at least 1 byte."},
 		{"POST", "/v1/queue/q", `{"Action":"SendMessage","MessageBody":""}`, "MessageBody must be a string of at least 1 byte."},
