@@ -94,6 +94,11 @@ func (n *Node) handleReceive(stream context.Context, sender string, l *leadershi
 		queue: receive.GetQueue(), max: int64(max(1, receive.GetMax())), data: op.Command, principal: c.GetPrincipal(),
 		until: time.Now().Add(wait),
 	}
+	if len(receive.GetDelete()) > 0 {
+		x.deletes = op.Command
+		receive.Delete = nil
+		x.data = encodeCommand(c)
+	}
 	key, held := receiveKey{stream, id}, &heldReceive{leadership: l, waiter: x}
 	if wait > 0 {
 		n.receives.Store(key, held)
@@ -101,6 +106,9 @@ func (n *Node) handleReceive(stream context.Context, sender string, l *leadershi
 	x.respond = func(result *fsmpb.Result, err *Error) {
 		if wait > 0 {
 			n.receives.CompareAndDelete(key, held)
+		}
+		if x.deleted != nil {
+			result, err = withDeleted(x.deleted, result, err), nil
 		}
 		if err != nil {
 			respond(failed(err))
@@ -114,6 +122,17 @@ func (n *Node) handleReceive(stream context.Context, sender string, l *leadershi
 		respond(resp)
 	}
 	l.receive(x)
+}
+
+// withDeleted adds what became of a receive's deletes. They are committed, so whatever ended the wait for messages is no
+// failure of the request any more: it has received nothing.
+func withDeleted(deleted []*fsmpb.Error, result *fsmpb.Result, err *Error) *fsmpb.Result {
+	if err != nil || result.GetReceive() == nil {
+		result = &fsmpb.Result{Value: &fsmpb.Result_Receive{Receive: &fsmpb.ReceiveResult{}}}
+	}
+	result.Error = nil
+	result.GetReceive().DeleteErrors = deleted
+	return result
 }
 
 // cancelReceive ends a waiting receive whose client has gone. One that is proposed already is answered, and whoever

@@ -276,6 +276,8 @@ func (l *leadership) askVoters(ctx context.Context, extra time.Duration) (clocks
 // receive answers a receive, now or when there is something for it. Only one that will find something is proposed.
 func (l *leadership) receive(x *waiter) {
 	switch {
+	case x.deletes != nil:
+		l.waiters.force(x)
 	case l.waiters.take(x):
 	case l.mustPropose():
 		l.waiters.force(x)
@@ -319,9 +321,17 @@ func (l *leadership) answerEmpty(x *waiter) {
 	})
 }
 
-// proposeReceive proposes a receive that was counted as taking messages.
+// proposeReceive proposes a receive that was counted as taking messages. Deletes that come with it are made with the first
+// proposal, and not again if it has to wait for messages.
 func (l *leadership) proposeReceive(x *waiter) {
-	l.writes.submit(proposal{data: x.data, done: func(result *fsmpb.Result, err *Error) {
+	data := x.data
+	if x.deletes != nil {
+		data = x.deletes
+	}
+	l.writes.submit(proposal{data: data, done: func(result *fsmpb.Result, err *Error) {
+		if err == nil && x.deletes != nil {
+			x.deletes, x.deleted = nil, result.GetReceive().GetDeleteErrors()
+		}
 		l.waiters.finished(x, err == nil)
 		nothing := err == nil && result.Error == nil && len(result.GetReceive().GetDeliveries()) == 0
 		if nothing && time.Until(x.until) > 0 && !x.gone.Load() {

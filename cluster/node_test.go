@@ -404,3 +404,40 @@ func TestACertificateIsRenewedBeforeItEnds(t *testing.T) {
 		}
 	}
 }
+
+// The deletes of a receive are made once and at once, in one entry with the receive, also if it then waits for messages.
+func TestAReceiveThatDeletesWaitsForTheNextMessage(t *testing.T) {
+	c := newTestCluster(t, "bolt", 3, nil)
+	c.createQueue(0, "q")
+	c.send(0, "q", "first")
+	leader := c.leader()
+	via := (leader + 1) % 3
+	ctx, cancel := context.WithTimeout(context.Background(), testDeadline)
+	defer cancel()
+	first, err := c.nodes[via].Receive(ctx, receiveCommand("q", 1), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := first.GetReceive().Deliveries[0]
+	command := receiveCommand("q", 1)
+	command.GetReceiveMessage().Delete = []*fsmpb.Receipt{{Queue: first.GetReceive().Queue, Sequence: d.Sequence, Delivery: d.Delivery}}
+	l := c.nodes[leader].replica.Load().leadership.Load()
+	before, _ := l.writes.counts()
+	second := make(chan *fsmpb.Result, 1)
+	go func() {
+		result, err := c.nodes[via].Receive(ctx, command, 20*time.Second)
+		if err != nil {
+			t.Error(err)
+		}
+		second <- result
+	}()
+	eventually(t, "the receive to wait", l.waiters.any)
+	if after, _ := l.writes.counts(); after != before+1 {
+		t.Errorf("deleting and finding nothing made %d entries, want 1", after-before)
+	}
+	c.send(leader, "q", "second")
+	got := (<-second).GetReceive()
+	if len(got.GetDeliveries()) != 1 || len(got.GetDeleteErrors()) != 1 || got.DeleteErrors[0].Code != "" {
+		t.Errorf("received %v", got)
+	}
+}

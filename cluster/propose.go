@@ -39,7 +39,7 @@ func (n *Node) Propose(ctx context.Context, c *fsmpb.Command) (*fsmpb.Result, er
 }
 
 // Receive proposes a receive and waits up to wait for the first message. The deliveries come with their contents. A
-// receive whose outcome is unknown is tried again: what it may have taken comes back when its lease ends. When ctx ends
+// receive whose outcome is unknown is tried again, unless it deletes: what it may have taken comes back when its lease ends. When ctx ends
 // before the answer has come, what was taken is released at once.
 func (n *Node) Receive(ctx context.Context, c *fsmpb.Command, wait time.Duration) (*fsmpb.Result, error) {
 	data, err := proto.Marshal(c)
@@ -51,7 +51,8 @@ func (n *Node) Receive(ctx context.Context, c *fsmpb.Command, wait time.Duration
 	var failing time.Time // since when no try has been answered
 	polling, end := context.WithCancel(ctx)
 	defer end()
-	if wait > 0 {
+	deletes := len(c.GetReceiveMessage().GetDelete()) > 0 // and has to say what became of them
+	if wait > 0 && !deletes {
 		defer context.AfterFunc(n.draining, end)()
 	}
 	for {
@@ -63,6 +64,9 @@ func (n *Node) Receive(ctx context.Context, c *fsmpb.Command, wait time.Duration
 			return resp.GetReceive(), nil
 		}
 		unknown = unknown || err.Unknown
+		if unknown && deletes { // another try would find deleted what this request deleted
+			return nil, n.explain(err)
+		}
 		if failing.IsZero() {
 			failing = time.Now()
 		}

@@ -18,6 +18,8 @@ type waiter struct {
 	max       int64 // messages it takes at most
 	taking    int64 // messages it is expected to take, while it is proposed
 	data      []byte
+	deletes   []byte         // data with the deletes that come first; nil when there are none, or they are done
+	deleted   []*fsmpb.Error // what became of them
 	principal *fsmpb.Principal
 	until     time.Time                   // when it is to be answered, with or without messages
 	respond   func(*fsmpb.Result, *Error) // called once, by whoever removed the waiter from the waiters

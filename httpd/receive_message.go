@@ -20,6 +20,7 @@ type receiveRequest struct {
 	VisibilityTimeout integer  `json:"VisibilityTimeout"`
 	Wait              integer  `json:"WaitTimeSeconds"`
 	SystemAttributes  []string `json:"SystemAttributeNames"`
+	Delete            []string `json:"DeleteReceiptHandles"`
 }
 
 // command validates the request; the duration is how long to wait for a first message.
@@ -36,6 +37,14 @@ func (in *receiveRequest) command(r *request) (*fsmpb.Command, time.Duration, er
 	if err != nil {
 		return nil, 0, err
 	}
+	if len(in.Delete) > fsm.MaxBatchEntries {
+		return nil, 0, invalid("DeleteReceiptHandles", "be an array of at most %d handles", fsm.MaxBatchEntries)
+	}
+	for i, h := range in.Delete {
+		if err := required(fmt.Sprintf("DeleteReceiptHandles[%d]", i), h); err != nil {
+			return nil, 0, err
+		}
+	}
 	if err := checkSystemAttributes(in.SystemAttributes); err != nil {
 		return nil, 0, err
 	}
@@ -50,6 +59,16 @@ func (in *receiveRequest) command(r *request) (*fsmpb.Command, time.Duration, er
 // receivedMessages is the answer to ReceiveMessage.
 type receivedMessages struct {
 	Messages []receivedMessage `json:"Messages"`
+
+	DeleteResults []deleteOutcome `json:"DeleteResults,omitempty"` // one per handle of DeleteReceiptHandles, in their order
+}
+
+// deleteOutcome is what became of one message that was to be deleted; Code and Message only if it was not.
+type deleteOutcome struct {
+	Handle  string `json:"ReceiptHandle"`
+	Deleted bool   `json:"Deleted"`
+	Code    string `json:"Code,omitempty"`
+	Message string `json:"Message,omitempty"`
 }
 
 type receivedMessage struct {
@@ -74,11 +93,35 @@ func (s *Server) receiveMessage(ctx context.Context, r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(in.Delete) > 0 {
+		if cmd.GetReceiveMessage().Delete, err = s.receipts(ctx, in.Delete); err != nil {
+			return nil, err
+		}
+	}
 	received, err := s.receive(r, cmd, wait)
 	if err != nil {
 		return nil, err
 	}
-	return answerReceived(keys.GetReceiptKey(), received, in.SystemAttributes)
+	out, err := answerReceived(keys.GetReceiptKey(), received, in.SystemAttributes)
+	if err != nil {
+		return nil, err
+	}
+	out.DeleteResults, err = deleteOutcomes(in.Delete, received.GetDeleteErrors())
+	return out, err
+}
+
+func deleteOutcomes(handles []string, refused []*fsmpb.Error) ([]deleteOutcome, error) {
+	if len(handles) != len(refused) {
+		return nil, &apiError{code: codeInternal, unknown: true, cause: fmt.Errorf("%d results for %d receipts", len(refused), len(handles))}
+	}
+	out := make([]deleteOutcome, len(handles))
+	for i, e := range refused {
+		out[i] = deleteOutcome{Handle: handles[i], Deleted: e.GetCode() == "", Code: e.GetCode()}
+		if !out[i].Deleted {
+			out[i].Message = meaningOf(e.GetCode()).text(e.GetCode(), e.GetDetail())
+		}
+	}
+	return out, nil
 }
 
 // receive takes messages, for which it has more time than other requests. Messages that come when the client has already

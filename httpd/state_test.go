@@ -145,3 +145,21 @@ func TestSystemAttributesComeOnlyWhenAskedFor(t *testing.T) {
 		t.Errorf("an unknown name: %d %s", r.status, r.body)
 	}
 }
+
+func TestOneRequestDeletesAndReceives(t *testing.T) {
+	a := newStateAPI(t)
+	a.must("POST", "/v1/queues", `{"name":"q"}`)
+	a.must("POST", "/v1/queue/q", testSend)
+	a.must("POST", "/v1/queue/q", testSend)
+	h := handle(t, a.must("POST", "/v1/queue/q", `{"Action":"ReceiveMessage"}`))
+	r := a.must("POST", "/v1/queue/q", fmt.Sprintf(`{"Action":"ReceiveMessage","DeleteReceiptHandles":[%q]}`, h))
+	next := handle(t, r)
+	if want := fmt.Sprintf(`"DeleteResults":[{"ReceiptHandle":%q,"Deleted":true}]`, h); !strings.Contains(r.body, want) {
+		t.Errorf("got %s, want %s", r.body, want)
+	}
+	a.expect("POST", "/v1/queue/q", fmt.Sprintf(`{"Action":"ReceiveMessage","DeleteReceiptHandles":[%q,%q,"made up"]}`, next, h), 200,
+		fmt.Sprintf(`{"Messages":[],"DeleteResults":[{"ReceiptHandle":%q,"Deleted":true},`+
+			`{"ReceiptHandle":%q,"Deleted":false,"Code":"message_not_found","Message":"Message not found: it was deleted before."},`+
+			`{"ReceiptHandle":"made up","Deleted":false,"Code":"message_not_found","Message":"Message not found: this is not a receipt handle of this queue."}]}`, next, h))
+	a.expectError(a.do("POST", "/v1/queue/q", `{"Action":"ReceiveMessage","DeleteReceiptHandles":["","","","","","","","","","",""]}`), 400, fsm.CodeInvalid)
+}
