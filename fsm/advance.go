@@ -22,6 +22,9 @@ func (s *state) advance(now int64) {
 			s.messageDue(d)
 		case store.DueFamily:
 			s.familyDue(d)
+		case store.DueEnded:
+			s.endedDue(d)
+		case store.DueClock: // done: the clock has moved on
 		}
 	}
 }

@@ -43,7 +43,7 @@ func (s *state) applyCommand(c *fsmpb.Command) *fsmpb.Result {
 	case *fsmpb.Command_RemoveMember:
 		return s.applyRemoveMember(op.RemoveMember)
 	case *fsmpb.Command_RegisterUser:
-		return s.applyRegisterUser(op.RegisterUser)
+		return s.applyRegisterUser(c.Principal, op.RegisterUser)
 	case *fsmpb.Command_Login:
 		return s.applyLogin(op.Login)
 	case *fsmpb.Command_RefreshToken:
@@ -52,14 +52,30 @@ func (s *state) applyCommand(c *fsmpb.Command) *fsmpb.Result {
 		return s.applyChangePassword(op.ChangePassword)
 	case *fsmpb.Command_DeleteUser:
 		return s.applyDeleteUser(op.DeleteUser)
+	case *fsmpb.Command_Logout:
+		return s.applyLogout(op.Logout)
+	case *fsmpb.Command_ResetPassword:
+		return s.applyResetPassword(c.Principal, op.ResetPassword)
 	case *fsmpb.Command_ReleaseMessage:
 		return s.applyReleaseMessage(op.ReleaseMessage)
 	}
-	user := s.userOf(c.Principal)
-	if user == nil {
-		return &fsmpb.Result{Error: unauthenticated()}
+	user, err := s.caller(c.Principal)
+	if err != nil {
+		return &fsmpb.Result{Error: err}
 	}
 	switch op := c.Op.(type) {
+	case *fsmpb.Command_PutJoinKey:
+		return s.applyPutJoinKey(user, op.PutJoinKey)
+	case *fsmpb.Command_RemoveJoinKey:
+		return s.applyRemoveJoinKey(user, op.RemoveJoinKey)
+	case *fsmpb.Command_SetRole:
+		return s.applySetRole(user, op.SetRole)
+	case *fsmpb.Command_CreateApiKey:
+		return s.applyCreateAPIKey(c.Principal, user, op.CreateApiKey)
+	case *fsmpb.Command_DeleteApiKey:
+		return s.applyDeleteAPIKey(user, op.DeleteApiKey)
+	case *fsmpb.Command_TouchApiKey:
+		return &fsmpb.Result{} // caller has noted the use
 	case *fsmpb.Command_CreateQueue:
 		return s.applyCreateQueue(user, op.CreateQueue)
 	case *fsmpb.Command_UpdateQueue:
@@ -100,10 +116,6 @@ func Known(command []byte) bool {
 		command = command[n+m:]
 	}
 	return known
-}
-
-func unauthenticated() *fsmpb.Error {
-	return refuse(CodeUnauthenticated, "The token is no longer valid: the user was deleted or its password changed. Log in again.")
 }
 
 // addToHash carries the running hash over the results on, so that replicas can be compared.

@@ -145,6 +145,9 @@ func FuzzDecodeDelivery(f *testing.F) {
 func FuzzApply(f *testing.F) {
 	f.Add(encode(&fsmpb.Entry{NowMs: 5, Commands: [][]byte{encode(&fsmpb.Command{Op: &fsmpb.Command_Tick{Tick: &fsmpb.Tick{}}})}}))
 	f.Add([]byte{0xff})
+	for seed := range uint64(8) {
+		f.Add(newGenerator(seed).entry())
+	}
 	errStopped := errors.New("stopped")
 	f.Fuzz(func(t *testing.T, entry []byte) {
 		s, err := Open("state", Options{FS: vfs.NewMem(), Fatal: func(error) { panic(errStopped) }})
@@ -152,11 +155,16 @@ func FuzzApply(f *testing.F) {
 			t.Fatal(err)
 		}
 		defer func() {
-			if r := recover(); r != nil && r != errStopped {
+			r := recover()
+			if r != nil && r != errStopped {
 				panic(r)
+			}
+			if err := s.Close(); err != nil && r == nil { // stopped half-way it may have iterators open
+				t.Error(err)
 			}
 		}()
 		s.Apply(&raft.Log{Index: 1, Term: 1, Type: raft.LogCommand, Data: entry})
 		checkCounters(t, s)
+		checkUsers(t, s)
 	})
 }

@@ -50,13 +50,18 @@ func sendMany(n int) *fsmpb.Command {
 	return &fsmpb.Command{Op: &fsmpb.Command_SendMessage{SendMessage: &fsmpb.SendMessage{Queue: "q", Messages: messages}}}
 }
 
-// apply applies commands as one entry.
+// apply applies commands of the admin as one entry.
 func (q *benchQueue) apply(commands ...*fsmpb.Command) []*fsmpb.Result {
+	return q.applyAs([]*fsmpb.Principal{{User: 1, Version: 1}}, commands...)
+}
+
+// applyAs applies commands of these senders, in turn, as one entry.
+func (q *benchQueue) applyAs(senders []*fsmpb.Principal, commands ...*fsmpb.Command) []*fsmpb.Result {
 	q.index++
 	q.now++
 	e := &fsmpb.Entry{NowMs: q.now}
-	for _, c := range commands {
-		c.Principal = &fsmpb.Principal{User: 1, Version: 1}
+	for i, c := range commands {
+		c.Principal = senders[i%len(senders)]
 		e.Commands = append(e.Commands, encode(c))
 	}
 	return q.fsm.Apply(&raft.Log{Index: q.index, Term: 1, Type: raft.LogCommand, Data: encode(e)}).([]*fsmpb.Result)
@@ -105,5 +110,39 @@ func BenchmarkCycle(b *testing.B) {
 			}
 			b.ReportMetric(float64(took[1])/float64(took[0]), "full/empty")
 		})
+	}
+}
+
+// BenchmarkPrincipal compares sends, 64 to an entry, whose sender came with an access token and with an API key, the two
+// alternating in one process. Each entry uses one key, or as many keys as it has commands, out of 1,000.
+func BenchmarkPrincipal(b *testing.B) {
+	q := openBench(b, 0)
+	var keys []*fsmpb.Principal
+	for user := range uint64(10) {
+		owner := q.apply(&fsmpb.Command{Op: &fsmpb.Command_RegisterUser{RegisterUser: &fsmpb.RegisterUser{Name: fmt.Sprint(user)}}})[0].GetUser()
+		for range 100 {
+			hash := hashOf(fmt.Sprint("key", len(keys)))
+			q.applyAs([]*fsmpb.Principal{{User: owner.Id, Version: owner.Version}}, &fsmpb.Command{
+				Op: &fsmpb.Command_CreateApiKey{CreateApiKey: &fsmpb.CreateAPIKey{Name: "k", Hash: hash}},
+			})
+			keys = append(keys, &fsmpb.Principal{ApiKey: hash})
+		}
+	}
+	sends := make([]*fsmpb.Command, cyclesPerEntry)
+	for i := range sends {
+		sends[i] = sendMany(1)
+	}
+	var samples [3][]time.Duration
+	b.ResetTimer()
+	for n := range b.N {
+		for i, sender := range [][]*fsmpb.Principal{{{User: 1, Version: 1, Family: 7}}, keys[:1], keys[n*cyclesPerEntry%900:][:cyclesPerEntry]} {
+			start := time.Now()
+			q.applyAs(sender, sends...)
+			samples[i] = append(samples[i], time.Since(start))
+		}
+	}
+	for i, name := range []string{"token", "one-key", "many-keys"} {
+		slices.Sort(samples[i])
+		b.ReportMetric(float64(samples[i][len(samples[i])/2].Nanoseconds())/cyclesPerEntry, name+"-ns/send")
 	}
 }

@@ -24,6 +24,8 @@ const (
 	CodeReceiptSuperseded = "receipt_superseded"
 	CodeMessageNotLeased  = "message_not_leased"
 	CodeLimitReached      = "limit_reached"
+	CodeAPIKeyNotFound    = "api_key_not_found"
+	CodeJoinTokenNotFound = "join_token_not_found"
 )
 
 // refuse makes the refusal of a command or of one part of it.
@@ -34,4 +36,10 @@ func refuse(code, format string, args ...any) *fsmpb.Error {
 // refused makes the result of a command that was refused whole.
 func refused(code, format string, args ...any) *fsmpb.Result {
 	return &fsmpb.Result{Error: refuse(code, format, args...)}
+}
+
+// limitReached refuses what would grow beyond a number of limits.go: who has how many of what, how many are allowed, and
+// what to do.
+func limitReached(who string, present int, what string, allowed int, remedy string) *fsmpb.Result {
+	return refused(CodeLimitReached, "%s has %d %s and %d are allowed; %s.", who, present, what, allowed, remedy)
 }

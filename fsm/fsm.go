@@ -6,6 +6,7 @@ import (
 	"math"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/hashicorp/go-hclog"
@@ -31,6 +32,9 @@ type Options struct {
 	Restart     func(string)   // passed on to the store: see store.Options
 	Log         store.Log      // passed on to the store: see store.Options
 	ReadyWindow int            // messages known ahead per queue; 0: 512. Never changes a result
+
+	Clock   func() time.Time    // for measures of the store, never for the state; nil: none are taken
+	OnFlush func(time.Duration) // passed on to the store: see store.Options
 }
 
 // FSM is the state machine that raft drives. Its results are []*fsmpb.Result, one for each command of an entry.
@@ -64,6 +68,7 @@ func Open(dir string, o Options) (*FSM, error) {
 	f := &FSM{options: o}
 	s, err := store.Open(dir, store.Options{
 		Schema: schema, FS: o.FS, Logger: o.Logger, Fatal: o.Fatal, OnInstall: f.reload, Restart: o.Restart, Log: o.Log,
+		Now: o.Clock, OnFlush: o.OnFlush,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open state: %w", err)

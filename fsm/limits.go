@@ -25,12 +25,26 @@ const (
 	DefaultVisibilityTimeout = 30 * time.Second
 
 	MaxQueues          = 100_000
+	MaxLeasesPerQueue  = 1_000_000 // messages that are received and not deleted; a receive beyond it is refused
 	MaxUsers           = 10_000
 	MaxFamiliesPerUser = 100 // log-ins that can be refreshed; one more ends the oldest
+	MaxAPIKeysPerUser  = 100 // expired ones count until they are deleted
+	MaxJoinKeys        = 100
+	MaxMembers         = 15      // checked by the leader when it admits one
+	MaxWaiters         = 100_000 // receives that wait on the leader at once, long polls of all nodes together; checked there
+
+	MaxAPIKeyNameBytes = 128
+	MaxAPIKeyDays      = 36_500 // of a key that expires; also keeps its time in the years that RFC 3339 can write
 
 	AccessTokenLife  = 15 * time.Minute
 	RefreshTokenLife = 7 * 24 * time.Hour
 	RefreshGrace     = 10 * time.Second // a refresh token used twice within it gets the same answer
+
+	// maxEndedKnown bounds the memory for families that were ended early; what is beyond it is looked up in the store.
+	maxEndedKnown = 100_000
+
+	// maxAPIKeysKnown bounds the memory for API keys in use, about 400 bytes each.
+	maxAPIKeysKnown = 4_096
 
 	// maxDuePerEntry bounds the work that one log entry does for time that has passed (see advance).
 	maxDuePerEntry = 1_000

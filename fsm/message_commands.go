@@ -29,6 +29,13 @@ func (s *state) applyReceiveMessage(c *fsmpb.ReceiveMessage) *fsmpb.Result {
 	if q == nil {
 		return queueNotFound()
 	}
+	if q.rec.Leased >= MaxLeasesPerQueue {
+		remedy := "delete some, or wait until their leases end"
+		if len(c.Delete) > 0 {
+			remedy += "; of the deletes of this request none was made"
+		}
+		return limitReached("The queue", int(q.rec.Leased), "received messages that are not deleted", MaxLeasesPerQueue, remedy)
+	}
 	visibility := int64(q.rec.Settings.GetVisibilityTimeoutS())
 	if c.VisibilityTimeoutS != nil {
 		visibility = int64(*c.VisibilityTimeoutS)
@@ -39,7 +46,7 @@ func (s *state) applyReceiveMessage(c *fsmpb.ReceiveMessage) *fsmpb.Result {
 	}
 	var visible []ready // handed out under a timeout of zero: ready again, but only after this receive
 	bytes := 0
-	for len(result.Deliveries) < int(c.Max) {
+	for len(result.Deliveries) < int(c.Max) && q.rec.Leased < MaxLeasesPerQueue {
 		m, ok := s.firstReady(q)
 		if !ok || (bytes > 0 && bytes+int(m.delivery.size) > MaxReceiveBytes) {
 			break

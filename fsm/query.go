@@ -1,6 +1,7 @@
 package fsm
 
 import (
+	"encoding/binary"
 	"fmt"
 
 	"google.golang.org/protobuf/proto"
@@ -36,6 +37,18 @@ func (v *View) Close() {
 
 // Cluster returns the cluster record, or nil before the first command was applied.
 func (v *View) Cluster() *fsmpb.Cluster { return get(v, store.ClusterKey(), &fsmpb.Cluster{}) }
+
+// now is the clock of the state that the view shows, in milliseconds.
+func (v *View) now() int64 {
+	if v.r == nil {
+		return 0
+	}
+	b, ok := v.r.Get(store.ClockKey())
+	if !ok {
+		return 0
+	}
+	return int64(binary.BigEndian.Uint64(b))
+}
 
 // User returns a user, or nil.
 func (v *View) User(name string) *fsmpb.User { return get(v, store.UserKey(name), &fsmpb.User{}) }
@@ -97,15 +110,23 @@ func (f *FSM) Query(q *fsmpb.Query) *fsmpb.QueryResult {
 	case *fsmpb.Query_GetUser:
 		u := v.User(op.GetUser.Name)
 		if u == nil {
-			return &fsmpb.QueryResult{Error: refuse(CodeUserNotFound, "There is no user with this name.")}
+			return &fsmpb.QueryResult{Error: userNotFound()}
 		}
 		return &fsmpb.QueryResult{Value: &fsmpb.QueryResult_User{User: u}}
 	case *fsmpb.Query_GetKeys:
 		return &fsmpb.QueryResult{Value: &fsmpb.QueryResult_Keys{Keys: v.Keys()}}
 	}
-	if !v.holds(q.Principal) {
-		return &fsmpb.QueryResult{Error: unauthenticated()}
+	caller, key := v.identify(q.Principal)
+	if caller == nil {
+		return &fsmpb.QueryResult{Error: unauthenticated(q.Principal)}
 	}
+	result := v.answer(caller, q)
+	result.KeyIdle = key != nil && idle(key, v.now())
+	return result
+}
+
+// answer is Query for a caller who is known.
+func (v *View) answer(caller *fsmpb.User, q *fsmpb.Query) *fsmpb.QueryResult {
 	switch op := q.Op.(type) {
 	case *fsmpb.Query_ListQueues:
 		queues, more := v.Queues(op.ListQueues.After, int(op.ListQueues.Limit))
@@ -117,15 +138,27 @@ func (f *FSM) Query(q *fsmpb.Query) *fsmpb.QueryResult {
 		}
 		return &fsmpb.QueryResult{Value: &fsmpb.QueryResult_Queue{Queue: q}}
 	case *fsmpb.Query_CheckPrincipal:
-		return &fsmpb.QueryResult{}
+		if op.CheckPrincipal.Admin {
+			if err := adminOnly(caller); err != nil {
+				return &fsmpb.QueryResult{Error: err}
+			}
+		}
+		return &fsmpb.QueryResult{Value: &fsmpb.QueryResult_User{User: publicUser(caller)}}
+	case *fsmpb.Query_ListApiKeys:
+		return v.listAPIKeys(caller, op.ListApiKeys)
+	case *fsmpb.Query_ListUsers:
+		if err := adminOnly(caller); err != nil {
+			return &fsmpb.QueryResult{Error: err}
+		}
+		users, more := v.Users(op.ListUsers.After, int(op.ListUsers.Limit))
+		return &fsmpb.QueryResult{Value: &fsmpb.QueryResult_Users{Users: &fsmpb.UserList{Users: users, More: more}}}
+	case *fsmpb.Query_ListJoinKeys:
+		if err := adminOnly(caller); err != nil {
+			return &fsmpb.QueryResult{Error: err}
+		}
+		return &fsmpb.QueryResult{Value: &fsmpb.QueryResult_JoinKeys{JoinKeys: &fsmpb.JoinKeyList{JoinKeys: v.JoinKeys()}}}
 	}
 	return &fsmpb.QueryResult{Error: refuse(CodeInvalid, "This member does not know the query; all members should run the same version.")}
-}
-
-// holds tells whether a principal is a present user whose tokens were not invalidated.
-func (v *View) holds(p *fsmpb.Principal) bool {
-	u := v.User(p.GetName())
-	return u != nil && u.Id == p.GetUser() && u.Version == p.GetVersion()
 }
 
 // FillMessages adds the contents to the deliveries of a receive. A message that was deleted meanwhile is left out.

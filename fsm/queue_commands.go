@@ -10,7 +10,7 @@ func (s *state) applyCreateQueue(owner *fsmpb.User, c *fsmpb.CreateQueue) *fsmpb
 		return refused(CodeQueueExists, "Queue with the given name already exists.")
 	}
 	if len(s.queues) >= MaxQueues {
-		return refused(CodeLimitReached, "The cluster has %d queues and %d are allowed; delete one first.", len(s.queues), MaxQueues)
+		return limitReached("The cluster", len(s.queues), "queues", MaxQueues, "delete one first")
 	}
 	q := s.rememberQueue(&fsmpb.Queue{
 		Id: s.newID(), Name: c.Name, Settings: c.Settings, CreatedMs: s.now,

@@ -32,7 +32,8 @@ func DecodeReceipt(key []byte, handle string) (*fsmpb.Receipt, bool) {
 		return nil, false
 	}
 	b, err := base64.RawURLEncoding.Strict().DecodeString(handle)
-	if err != nil || !hmac.Equal(b[receiptFields:], receiptSum(key, b[:receiptFields])) {
+	// The decoder skips line breaks, so the length of what it decodes counts too.
+	if err != nil || len(b) != receiptFields+receiptMAC || !hmac.Equal(b[receiptFields:], receiptSum(key, b[:receiptFields])) {
 		return nil, false
 	}
 	return &fsmpb.Receipt{

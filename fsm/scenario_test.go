@@ -165,9 +165,11 @@ type scenario struct {
 	logs     []*raft.Log
 	now      int64
 	admin    *fsmpb.Principal
+	caller   *fsmpb.Principal  // of the present command
 	messages map[string]string // "queue id/sequence" -> m1, m2, ...
 	receipts []*fsmpb.Receipt  // r1 is the first
 	families []*fsmpb.TokenFamily
+	keys     []*fsmpb.APIKey // k1 is the first
 }
 
 func newScenario(t *testing.T) *scenario {
@@ -179,6 +181,7 @@ func newScenario(t *testing.T) *scenario {
 		Member: &fsmpb.Member{Id: "n1-1", Name: "n1"},
 	}}})
 	s.admin = &fsmpb.Principal{User: 1, Version: 1, Name: "admin"}
+	s.caller = s.admin
 	return s
 }
 
@@ -262,9 +265,17 @@ func (s *scenario) seconds(a arguments, name string) *uint32 {
 	return proto.Uint32(uint32(d / time.Second))
 }
 
+// command carries out one line. With as=NAME somebody else than the admin says it.
 func (s *scenario) command(line string) string {
+	if times, line, ok := strings.Cut(strings.TrimPrefix(line, "repeat "), " "); ok && strings.HasPrefix(times, "0..") {
+		return s.repeat(strings.TrimPrefix(times, "0.."), line)
+	}
 	a := parseArguments(line)
 	verb, args := a.words[0], a.words[1:]
+	s.caller = s.admin
+	if name, ok := a.options["as"]; ok {
+		s.caller = s.principal(name)
+	}
 	switch verb {
 	case "tick":
 		return s.tick(args[0])
@@ -309,9 +320,9 @@ func (s *scenario) visibility(a arguments) *uint32 {
 	return proto.Uint32(30)
 }
 
-// outcome applies a command of the admin and says "ok" or the refusal's code.
+// outcome applies a command of the caller and says "ok" or the refusal's code.
 func (s *scenario) outcome(c *fsmpb.Command) string {
-	c.Principal = s.admin
+	c.Principal = s.caller
 	if r := s.apply(c); r.Error != nil {
 		return "error " + r.Error.Code + "\n"
 	}
@@ -352,7 +363,7 @@ func (s *scenario) send(queue string, bodies []string, a arguments) string {
 		}
 		c.Messages = append(c.Messages, m)
 	}
-	r := s.apply(&fsmpb.Command{Principal: s.admin, Op: &fsmpb.Command_SendMessage{SendMessage: c}})
+	r := s.apply(&fsmpb.Command{Principal: s.caller, Op: &fsmpb.Command_SendMessage{SendMessage: c}})
 	if r.Error != nil {
 		return "error " + r.Error.Code + "\n"
 	}
@@ -371,7 +382,7 @@ func (s *scenario) send(queue string, bodies []string, a arguments) string {
 
 func (s *scenario) receive(queue string, a arguments) string {
 	c := &fsmpb.ReceiveMessage{Queue: queue, Delete: s.named(strings.FieldsFunc(a.options["delete"], func(r rune) bool { return r == ',' })), Max: uint32(s.number(a, "max", 1)), VisibilityTimeoutS: s.seconds(a, "visibility")}
-	r := s.apply(&fsmpb.Command{Principal: s.admin, Op: &fsmpb.Command_ReceiveMessage{ReceiveMessage: c}})
+	r := s.apply(&fsmpb.Command{Principal: s.caller, Op: &fsmpb.Command_ReceiveMessage{ReceiveMessage: c}})
 	if r.Error != nil {
 		return "error " + r.Error.Code + "\n"
 	}
@@ -408,7 +419,7 @@ func (s *scenario) named(names []string) (receipts []*fsmpb.Receipt) {
 
 func (s *scenario) deleteMessages(queue string, names []string) string {
 	c := &fsmpb.DeleteMessage{Queue: queue, Receipts: s.named(names)}
-	r := s.apply(&fsmpb.Command{Principal: s.admin, Op: &fsmpb.Command_DeleteMessage{DeleteMessage: c}})
+	r := s.apply(&fsmpb.Command{Principal: s.caller, Op: &fsmpb.Command_DeleteMessage{DeleteMessage: c}})
 	if r.Error != nil {
 		return "error " + r.Error.Code + "\n"
 	}
@@ -433,58 +444,9 @@ func (s *scenario) changeVisibility(queue string, names []string, a arguments) s
 	for _, r := range s.named(names) {
 		c.Changes = append(c.Changes, &fsmpb.VisibilityChange{Receipt: r, VisibilityTimeoutS: *s.seconds(a, "visibility")})
 	}
-	r := s.apply(&fsmpb.Command{Principal: s.admin, Op: &fsmpb.Command_ChangeVisibility{ChangeVisibility: c}})
+	r := s.apply(&fsmpb.Command{Principal: s.caller, Op: &fsmpb.Command_ChangeVisibility{ChangeVisibility: c}})
 	if r.Error != nil {
 		return "error " + r.Error.Code + "\n"
 	}
 	return codes(r.GetChangeVisibility().Errors)
-}
-
-func (s *scenario) user(name string) *fsmpb.Principal {
-	v := s.fsm.View()
-	defer v.Close()
-	u := v.User(name)
-	if u == nil {
-		return &fsmpb.Principal{User: 999, Version: 1}
-	}
-	return &fsmpb.Principal{User: u.Id, Version: u.Version}
-}
-
-func (s *scenario) userCommand(verb string, args []string, a arguments) string {
-	switch verb {
-	case "register":
-		return s.outcome(&fsmpb.Command{Op: &fsmpb.Command_RegisterUser{RegisterUser: &fsmpb.RegisterUser{Name: args[0], PasswordHash: "h"}}})
-	case "change-password":
-		return s.outcome(&fsmpb.Command{Op: &fsmpb.Command_ChangePassword{ChangePassword: &fsmpb.ChangePassword{User: s.user(args[0]), PasswordHash: "h2"}}})
-	case "delete-user":
-		return s.outcome(&fsmpb.Command{Op: &fsmpb.Command_DeleteUser{DeleteUser: &fsmpb.DeleteUser{User: s.user(args[0])}}})
-	case "login":
-		return s.tokens(&fsmpb.Command{Op: &fsmpb.Command_Login{Login: &fsmpb.Login{User: s.user(args[0])}}})
-	case "refresh":
-		n, err := strconv.Atoi(strings.TrimPrefix(args[0], "f"))
-		if err != nil || n > len(s.families) {
-			s.t.Fatalf("there is no log-in %q", args[0])
-		}
-		f := s.families[n-1]
-		return s.tokens(&fsmpb.Command{Op: &fsmpb.Command_RefreshToken{RefreshToken: &fsmpb.RefreshToken{
-			User: f.User, Family: f.Id, Generation: s.number(a, "generation", 1),
-		}}})
-	}
-	s.t.Fatalf("unknown command %q", verb)
-	return ""
-}
-
-func (s *scenario) tokens(c *fsmpb.Command) string {
-	r := s.apply(c)
-	if r.Error != nil {
-		return "error " + r.Error.Code + "\n"
-	}
-	f := r.GetFamily()
-	for i, known := range s.families {
-		if known.Id == f.Id {
-			return fmt.Sprintf("f%d generation=%d issued=%s ago\n", i+1, f.Generation, time.Duration(s.now-f.RotatedMs)*time.Millisecond)
-		}
-	}
-	s.families = append(s.families, f)
-	return fmt.Sprintf("f%d generation=%d\n", len(s.families), f.Generation)
 }

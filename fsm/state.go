@@ -40,6 +40,8 @@ type state struct {
 	admins  int
 	queues  map[string]*queue
 	byID    map[uint64]*queue
+	ended   endedFamilies
+	apiKeys apiKeyCache
 	due     window[store.Due]
 
 	dirty       []*queue // records to write at the end of the batch, in the order in which they were touched
@@ -61,6 +63,8 @@ func load(r scanner, windowMax int) (*state, error) {
 		userIDs:   map[uint64]*fsmpb.User{},
 		queues:    map[string]*queue{},
 		byID:      map[uint64]*queue{},
+		ended:     endedFamilies{max: maxEndedKnown, known: map[uint64]struct{}{}},
+		apiKeys:   apiKeyCache{max: maxAPIKeysKnown, known: map[string]*fsmpb.APIKey{}},
 		windowMax: windowMax,
 		nextID:    1,
 	}
@@ -85,6 +89,7 @@ func load(r scanner, windowMax int) (*state, error) {
 	if err := s.loadUsers(r); err != nil {
 		return nil, err
 	}
+	s.loadEnded(r)
 	return s, s.loadQueues(r)
 }
 
@@ -116,7 +121,7 @@ func (s *state) loadQueues(r scanner) (err error) {
 	return err
 }
 
-// newID counts up the ids of users, queues and families.
+// newID counts up the ids of users, queues, families and API keys.
 func (s *state) newID() uint64 {
 	id := s.nextID
 	s.nextID++

@@ -33,6 +33,7 @@ func (s *state) saveFamily(f *fsmpb.TokenFamily) {
 	s.addDue(familyDue(f))
 }
 
+// dropFamily removes a log-in whose access tokens have expired; endFamily is for the others.
 func (s *state) dropFamily(f *fsmpb.TokenFamily) {
 	s.batch.Delete(store.FamilyKey(f.User, f.Id))
 	s.removeDue(familyDue(f))
@@ -75,7 +76,7 @@ func (s *state) dropOldestFamily(u *fsmpb.User) {
 		return false
 	})
 	if oldest != nil {
-		s.dropFamily(oldest)
+		s.endFamily(oldest)
 	}
 }
 
@@ -96,8 +97,16 @@ func (s *state) applyRefreshToken(c *fsmpb.RefreshToken) *fsmpb.Result {
 			return familyResult(f) // its first answer may have been lost: the same pair again
 		}
 	}
-	s.dropFamily(f)
-	return refused(CodeRefreshReused, "The refresh token was used before; all refresh tokens of this log-in are revoked, log in again.")
+	s.endFamily(f)
+	return refused(CodeRefreshReused, "The refresh token was used before; all tokens of this log-in are revoked, log in again.")
+}
+
+// applyLogout ends a log-in, whichever of its refresh tokens was shown. One that has ended already is no error.
+func (s *state) applyLogout(c *fsmpb.Logout) *fsmpb.Result {
+	if f := s.family(c.User, c.Family); f != nil {
+		s.endFamily(f)
+	}
+	return &fsmpb.Result{}
 }
 
 // rotate makes the next generation and remembers when, as long as its predecessor may be used again.

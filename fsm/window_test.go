@@ -1,6 +1,7 @@
 package fsm
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -22,6 +23,9 @@ func TestWindowsNeverChangeTheState(t *testing.T) {
 			replicas := []*FSM{
 				openTestFSM(t, vfs.NewMem(), 1), openTestFSM(t, vfs.NewMem(), 3),
 				openTestFSM(t, vfs.NewMem(), 512), openTestFSM(t, vfs.NewMem(), 512),
+			}
+			for i, max := range []int{0, 1, 3} { // the same for families that ended early and API keys
+				replicas[i].state.ended.max, replicas[i].state.apiKeys.max = max, max
 			}
 			g := newGenerator(seed)
 			for index := uint64(1); index <= 400; index++ {
@@ -51,6 +55,10 @@ func TestWindowsNeverChangeTheState(t *testing.T) {
 				}
 			}
 			checkCounters(t, replicas[0])
+			for _, f := range replicas {
+				checkUsers(t, f)
+				checkDue(t, f)
+			}
 		})
 	}
 }
@@ -77,12 +85,74 @@ func checkCounters(t *testing.T, f *FSM) {
 	}
 }
 
+// checkDue compares the window over the due work with the table: it begins like the table and has nothing twice.
+func checkDue(t *testing.T, f *FSM) {
+	t.Helper()
+	r := f.Store().NewReader()
+	defer r.Close()
+	w := &f.state.due
+	items := w.items[w.head:]
+	r.Scan(store.Due{}.Key(), store.DueEnd(), func(key, _ []byte) bool {
+		if len(items) == 0 {
+			return false
+		}
+		if d := store.ParseDue(key); d != items[0] {
+			t.Errorf("the window has %+v where the table has %+v", items[0], d)
+		}
+		items = items[1:]
+		return true
+	})
+	if len(items) > 0 {
+		t.Errorf("the window has %+v, which the table has not", items)
+	}
+}
+
+// checkUsers compares the counters of each user with what the tables hold, and the caches with the store.
+func checkUsers(t *testing.T, f *FSM) {
+	t.Helper()
+	v := f.View()
+	defer v.Close()
+	keys := 0
+	for name, u := range f.state.users {
+		of, _ := v.APIKeys(u.Id, 0, MaxAPIKeysPerUser)
+		if len(of) != int(u.ApiKeys) {
+			t.Errorf("%s: %d API keys by the record, %d in the table", name, u.ApiKeys, len(of))
+		}
+		for _, k := range of {
+			hash := hashOf(k.Name) // as the generator makes them
+			if cached := f.state.apiKeys.known[string(hash)]; cached != nil && !proto.Equal(cached, v.apiKey(hash)) {
+				t.Errorf("%s: the cache has %v and the store %v", name, cached, v.apiKey(hash))
+			}
+		}
+		if keys += len(of); !proto.Equal(v.User(name), u) {
+			t.Errorf("%s: the state has %v and the store %v", name, u, v.User(name))
+		}
+	}
+	count := func(lower, upper []byte) (n int) {
+		v.r.Scan(lower, upper, func(_, _ []byte) bool { n++; return true })
+		return n
+	}
+	for name, u := range f.state.users {
+		if n := count(store.Families(u.Id)); n != int(u.Families) {
+			t.Errorf("%s: %d log-ins by the record, %d in the table", name, u.Families, n)
+		}
+	}
+	if all := count(store.APIKey(nil), []byte{'b'}); all != keys {
+		t.Errorf("%d API keys, but %d of present users", all, keys)
+	}
+	if all, known := count(store.Ended()), len(f.state.ended.known)+f.state.ended.more; all != known {
+		t.Errorf("%d families that ended early, but the state knows %d", all, known)
+	}
+}
+
 // generator makes random entries over a few queues; it deletes and releases what it has seen delivered.
 type generator struct {
 	*rand.Rand
 	now      int64
 	first    bool
 	receipts []*fsmpb.Receipt
+	families []*fsmpb.TokenFamily
+	keys     []*fsmpb.APIKey
 }
 
 func newGenerator(seed uint64) *generator {
@@ -99,6 +169,10 @@ func (g *generator) entry() []byte {
 		}}}))
 	}
 	for range 1 + g.IntN(6) {
+		if g.IntN(5) == 0 {
+			e.Commands = append(e.Commands, encode(g.userCommand()))
+			continue
+		}
 		e.Commands = append(e.Commands, encode(g.command()))
 	}
 	return encode(e)
@@ -106,7 +180,7 @@ func (g *generator) entry() []byte {
 
 func (g *generator) command() *fsmpb.Command {
 	queue := fmt.Sprintf("q%d", g.IntN(3))
-	c := &fsmpb.Command{Principal: &fsmpb.Principal{User: 1, Version: 1}}
+	c := &fsmpb.Command{Principal: g.principal()}
 	switch n := g.IntN(100); {
 	case n < 6:
 		c.Op = &fsmpb.Command_CreateQueue{CreateQueue: &fsmpb.CreateQueue{
@@ -128,7 +202,69 @@ func (g *generator) command() *fsmpb.Command {
 		c.Op = &fsmpb.Command_ReleaseMessage{ReleaseMessage: &fsmpb.ReleaseMessage{Receipts: g.some()}}
 	default:
 		g.now += g.Int64N(20_000)
+		if g.IntN(4) == 0 {
+			g.now += g.Int64N(40 * 60_000)
+		}
 		c.Op = &fsmpb.Command_Tick{Tick: &fsmpb.Tick{}}
+	}
+	return c
+}
+
+// hashOf is the hash under which userCommand made a key.
+func hashOf(name string) []byte {
+	sum := sha256.Sum256([]byte(name))
+	return sum[:]
+}
+
+// principal is the admin, mostly with a token, at times with an API key or with a token that may have ended.
+func (g *generator) principal() *fsmpb.Principal {
+	switch n := g.IntN(10); {
+	case n < 2 && len(g.keys) > 0:
+		return &fsmpb.Principal{ApiKey: hashOf(g.keys[g.IntN(len(g.keys))].Name)}
+	case n < 4 && len(g.families) > 0:
+		f := g.families[g.IntN(len(g.families))]
+		return &fsmpb.Principal{User: f.User, Version: f.UserVersion, Family: f.Id}
+	}
+	return &fsmpb.Principal{User: 1, Version: 1}
+}
+
+// userCommand is about log-ins and API keys: of the admin, or of a user who comes and goes.
+func (g *generator) userCommand() *fsmpb.Command {
+	c := &fsmpb.Command{Principal: g.principal()}
+	user := uint64(1 + g.IntN(3))
+	family := &fsmpb.TokenFamily{Id: 999}
+	if len(g.families) > 0 {
+		family = g.families[g.IntN(len(g.families))]
+	}
+	switch n := g.IntN(100); {
+	case n < 10:
+		c.Op = &fsmpb.Command_RegisterUser{RegisterUser: &fsmpb.RegisterUser{Name: "bob", ByAdmin: n < 5}}
+	case n < 35:
+		c.Op = &fsmpb.Command_Login{Login: &fsmpb.Login{User: &fsmpb.Principal{User: user, Version: 1}}}
+	case n < 45:
+		c.Op = &fsmpb.Command_RefreshToken{RefreshToken: &fsmpb.RefreshToken{User: family.User, Family: family.Id, Generation: family.Generation}}
+	case n < 60:
+		c.Op = &fsmpb.Command_Logout{Logout: &fsmpb.Logout{User: family.User, Family: family.Id}}
+	case n < 75:
+		name := fmt.Sprintf("key %d", g.Uint64())
+		c.Op = &fsmpb.Command_CreateApiKey{CreateApiKey: &fsmpb.CreateAPIKey{Name: name, Hash: hashOf(name), ExpiresInDays: uint32(g.IntN(2))}}
+	case n < 82:
+		d := &fsmpb.DeleteAPIKey{Id: g.Uint64N(50)}
+		if len(g.keys) > 0 {
+			k := g.keys[g.IntN(len(g.keys))]
+			d.Id, d.UserName = k.Id, k.UserName
+		}
+		c.Op = &fsmpb.Command_DeleteApiKey{DeleteApiKey: d}
+	case n < 90:
+		c.Op = &fsmpb.Command_TouchApiKey{TouchApiKey: &fsmpb.TouchAPIKey{}}
+	case n < 92:
+		c.Op = &fsmpb.Command_DeleteUser{DeleteUser: &fsmpb.DeleteUser{User: &fsmpb.Principal{User: user, Version: 1}}}
+	case n < 94:
+		c.Op = &fsmpb.Command_SetRole{SetRole: &fsmpb.SetRole{Name: "bob", Role: []string{RoleAdmin, RoleUser}[g.IntN(2)]}}
+	case n < 96:
+		c.Op = &fsmpb.Command_PutJoinKey{PutJoinKey: &fsmpb.PutJoinKey{JoinKey: &fsmpb.JoinKey{Id: "j", Key: []byte("key")}}}
+	default:
+		c.Op = &fsmpb.Command_RemoveJoinKey{RemoveJoinKey: &fsmpb.RemoveJoinKey{Id: "j"}}
 	}
 	return c
 }
@@ -144,6 +280,12 @@ func (g *generator) learn(results []*fsmpb.Result) {
 	for _, r := range results {
 		for _, d := range r.GetReceive().GetDeliveries() {
 			g.receipts = append(g.receipts, &fsmpb.Receipt{Queue: r.GetReceive().Queue, Sequence: d.Sequence, Delivery: d.Delivery})
+		}
+		if f := r.GetFamily(); f != nil {
+			g.families = append(g.families, f)
+		}
+		if k := r.GetApiKey(); k != nil {
+			g.keys = append(g.keys, k)
 		}
 	}
 	if len(g.receipts) > 100 {

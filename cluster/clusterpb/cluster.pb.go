@@ -116,6 +116,7 @@ type Request struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	Id        uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`                                // unique on this stream
 	TimeoutMs int64                  `protobuf:"varint,2,opt,name=timeout_ms,json=timeoutMs,proto3" json:"timeout_ms,omitempty"` // what is left of the caller's time
+	RequestId string                 `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`  // what the logs call the client's request
 	// Types that are valid to be assigned to Op:
 	//
 	//	*Request_Propose
@@ -125,6 +126,8 @@ type Request struct {
 	//	*Request_Status
 	//	*Request_Admit
 	//	*Request_Cancel
+	//	*Request_RemoveMember
+	//	*Request_Transfer
 	Op            isRequest_Op `protobuf_oneof:"op"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -172,6 +175,13 @@ func (x *Request) GetTimeoutMs() int64 {
 		return x.TimeoutMs
 	}
 	return 0
+}
+
+func (x *Request) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
 }
 
 func (x *Request) GetOp() isRequest_Op {
@@ -244,6 +254,24 @@ func (x *Request) GetCancel() uint64 {
 	return 0
 }
 
+func (x *Request) GetRemoveMember() *RemoveMember {
+	if x != nil {
+		if x, ok := x.Op.(*Request_RemoveMember); ok {
+			return x.RemoveMember
+		}
+	}
+	return nil
+}
+
+func (x *Request) GetTransfer() *Transfer {
+	if x != nil {
+		if x, ok := x.Op.(*Request_Transfer); ok {
+			return x.Transfer
+		}
+	}
+	return nil
+}
+
 type isRequest_Op interface {
 	isRequest_Op()
 }
@@ -276,6 +304,14 @@ type Request_Cancel struct {
 	Cancel uint64 `protobuf:"varint,16,opt,name=cancel,proto3,oneof"` // the id of an earlier receive whose client has gone; has no response
 }
 
+type Request_RemoveMember struct {
+	RemoveMember *RemoveMember `protobuf:"bytes,17,opt,name=remove_member,json=removeMember,proto3,oneof"`
+}
+
+type Request_Transfer struct {
+	Transfer *Transfer `protobuf:"bytes,18,opt,name=transfer,proto3,oneof"`
+}
+
 func (*Request_Propose) isRequest_Op() {}
 
 func (*Request_Receive) isRequest_Op() {}
@@ -290,6 +326,10 @@ func (*Request_Admit) isRequest_Op() {}
 
 func (*Request_Cancel) isRequest_Op() {}
 
+func (*Request_RemoveMember) isRequest_Op() {}
+
+func (*Request_Transfer) isRequest_Op() {}
+
 type Response struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Id    uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -301,6 +341,8 @@ type Response struct {
 	//	*Response_ReadRound
 	//	*Response_Status
 	//	*Response_Admit
+	//	*Response_RemoveMember
+	//	*Response_Transfer
 	//	*Response_Failure
 	Result        isResponse_Result `protobuf_oneof:"result"`
 	unknownFields protoimpl.UnknownFields
@@ -405,6 +447,24 @@ func (x *Response) GetAdmit() *AdmitResult {
 	return nil
 }
 
+func (x *Response) GetRemoveMember() *RemoveMemberResult {
+	if x != nil {
+		if x, ok := x.Result.(*Response_RemoveMember); ok {
+			return x.RemoveMember
+		}
+	}
+	return nil
+}
+
+func (x *Response) GetTransfer() *TransferResult {
+	if x != nil {
+		if x, ok := x.Result.(*Response_Transfer); ok {
+			return x.Transfer
+		}
+	}
+	return nil
+}
+
 func (x *Response) GetFailure() *Failure {
 	if x != nil {
 		if x, ok := x.Result.(*Response_Failure); ok {
@@ -442,6 +502,14 @@ type Response_Admit struct {
 	Admit *AdmitResult `protobuf:"bytes,15,opt,name=admit,proto3,oneof"`
 }
 
+type Response_RemoveMember struct {
+	RemoveMember *RemoveMemberResult `protobuf:"bytes,16,opt,name=remove_member,json=removeMember,proto3,oneof"`
+}
+
+type Response_Transfer struct {
+	Transfer *TransferResult `protobuf:"bytes,17,opt,name=transfer,proto3,oneof"`
+}
+
 type Response_Failure struct {
 	Failure *Failure `protobuf:"bytes,19,opt,name=failure,proto3,oneof"`
 }
@@ -457,6 +525,10 @@ func (*Response_ReadRound) isResponse_Result() {}
 func (*Response_Status) isResponse_Result() {}
 
 func (*Response_Admit) isResponse_Result() {}
+
+func (*Response_RemoveMember) isResponse_Result() {}
+
+func (*Response_Transfer) isResponse_Result() {}
 
 func (*Response_Failure) isResponse_Result() {}
 
@@ -725,6 +797,11 @@ type StatusResult struct {
 	WallMs        int64                  `protobuf:"varint,6,opt,name=wall_ms,json=wallMs,proto3" json:"wall_ms,omitempty"`
 	Hashes        []*ReplicaHash         `protobuf:"bytes,7,rep,name=hashes,proto3" json:"hashes,omitempty"`
 	Draining      bool                   `protobuf:"varint,8,opt,name=draining,proto3" json:"draining,omitempty"`
+	DiskFree      uint64                 `protobuf:"varint,9,opt,name=disk_free,json=diskFree,proto3" json:"disk_free,omitempty"`                 // bytes that this member may still use on the file system of its data directory
+	DiskReserve   uint64                 `protobuf:"varint,10,opt,name=disk_reserve,json=diskReserve,proto3" json:"disk_reserve,omitempty"`       // bytes that should stay free there
+	DiskLow       bool                   `protobuf:"varint,11,opt,name=disk_low,json=diskLow,proto3" json:"disk_low,omitempty"`                   // fewer than that are free
+	CertificateMs int64                  `protobuf:"varint,12,opt,name=certificate_ms,json=certificateMs,proto3" json:"certificate_ms,omitempty"` // when this member's certificate ends
+	Stranger      bool                   `protobuf:"varint,13,opt,name=stranger,proto3" json:"stranger,omitempty"`                                // this member leads, and the asker is not in its configuration: it was removed
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -815,6 +892,211 @@ func (x *StatusResult) GetDraining() bool {
 	return false
 }
 
+func (x *StatusResult) GetDiskFree() uint64 {
+	if x != nil {
+		return x.DiskFree
+	}
+	return 0
+}
+
+func (x *StatusResult) GetDiskReserve() uint64 {
+	if x != nil {
+		return x.DiskReserve
+	}
+	return 0
+}
+
+func (x *StatusResult) GetDiskLow() bool {
+	if x != nil {
+		return x.DiskLow
+	}
+	return false
+}
+
+func (x *StatusResult) GetCertificateMs() int64 {
+	if x != nil {
+		return x.CertificateMs
+	}
+	return 0
+}
+
+func (x *StatusResult) GetStranger() bool {
+	if x != nil {
+		return x.Stranger
+	}
+	return false
+}
+
+// RemoveMember takes a member out of the cluster, if the others are a live majority then.
+type RemoveMember struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RemoveMember) Reset() {
+	*x = RemoveMember{}
+	mi := &file_cluster_clusterpb_cluster_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RemoveMember) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RemoveMember) ProtoMessage() {}
+
+func (x *RemoveMember) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_clusterpb_cluster_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RemoveMember.ProtoReflect.Descriptor instead.
+func (*RemoveMember) Descriptor() ([]byte, []int) {
+	return file_cluster_clusterpb_cluster_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *RemoveMember) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+type RemoveMemberResult struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RemoveMemberResult) Reset() {
+	*x = RemoveMemberResult{}
+	mi := &file_cluster_clusterpb_cluster_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RemoveMemberResult) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RemoveMemberResult) ProtoMessage() {}
+
+func (x *RemoveMemberResult) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_clusterpb_cluster_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RemoveMemberResult.ProtoReflect.Descriptor instead.
+func (*RemoveMemberResult) Descriptor() ([]byte, []int) {
+	return file_cluster_clusterpb_cluster_proto_rawDescGZIP(), []int{11}
+}
+
+// Transfer hands the leadership over.
+type Transfer struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Transfer) Reset() {
+	*x = Transfer{}
+	mi := &file_cluster_clusterpb_cluster_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Transfer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Transfer) ProtoMessage() {}
+
+func (x *Transfer) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_clusterpb_cluster_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Transfer.ProtoReflect.Descriptor instead.
+func (*Transfer) Descriptor() ([]byte, []int) {
+	return file_cluster_clusterpb_cluster_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *Transfer) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+type TransferResult struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Leader        string                 `protobuf:"bytes,1,opt,name=leader,proto3" json:"leader,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TransferResult) Reset() {
+	*x = TransferResult{}
+	mi := &file_cluster_clusterpb_cluster_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TransferResult) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TransferResult) ProtoMessage() {}
+
+func (x *TransferResult) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_clusterpb_cluster_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TransferResult.ProtoReflect.Descriptor instead.
+func (*TransferResult) Descriptor() ([]byte, []int) {
+	return file_cluster_clusterpb_cluster_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *TransferResult) GetLeader() string {
+	if x != nil {
+		return x.Leader
+	}
+	return ""
+}
+
 type ReplicaHash struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Index         uint64                 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
@@ -825,7 +1107,7 @@ type ReplicaHash struct {
 
 func (x *ReplicaHash) Reset() {
 	*x = ReplicaHash{}
-	mi := &file_cluster_clusterpb_cluster_proto_msgTypes[10]
+	mi := &file_cluster_clusterpb_cluster_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -837,7 +1119,7 @@ func (x *ReplicaHash) String() string {
 func (*ReplicaHash) ProtoMessage() {}
 
 func (x *ReplicaHash) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_clusterpb_cluster_proto_msgTypes[10]
+	mi := &file_cluster_clusterpb_cluster_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -850,7 +1132,7 @@ func (x *ReplicaHash) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplicaHash.ProtoReflect.Descriptor instead.
 func (*ReplicaHash) Descriptor() ([]byte, []int) {
-	return file_cluster_clusterpb_cluster_proto_rawDescGZIP(), []int{10}
+	return file_cluster_clusterpb_cluster_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ReplicaHash) GetIndex() uint64 {
@@ -878,7 +1160,7 @@ type Admit struct {
 
 func (x *Admit) Reset() {
 	*x = Admit{}
-	mi := &file_cluster_clusterpb_cluster_proto_msgTypes[11]
+	mi := &file_cluster_clusterpb_cluster_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -890,7 +1172,7 @@ func (x *Admit) String() string {
 func (*Admit) ProtoMessage() {}
 
 func (x *Admit) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_clusterpb_cluster_proto_msgTypes[11]
+	mi := &file_cluster_clusterpb_cluster_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -903,7 +1185,7 @@ func (x *Admit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Admit.ProtoReflect.Descriptor instead.
 func (*Admit) Descriptor() ([]byte, []int) {
-	return file_cluster_clusterpb_cluster_proto_rawDescGZIP(), []int{11}
+	return file_cluster_clusterpb_cluster_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Admit) GetMember() *fsmpb.Member {
@@ -931,7 +1213,7 @@ type AdmitResult struct {
 
 func (x *AdmitResult) Reset() {
 	*x = AdmitResult{}
-	mi := &file_cluster_clusterpb_cluster_proto_msgTypes[12]
+	mi := &file_cluster_clusterpb_cluster_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -943,7 +1225,7 @@ func (x *AdmitResult) String() string {
 func (*AdmitResult) ProtoMessage() {}
 
 func (x *AdmitResult) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_clusterpb_cluster_proto_msgTypes[12]
+	mi := &file_cluster_clusterpb_cluster_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -956,7 +1238,7 @@ func (x *AdmitResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AdmitResult.ProtoReflect.Descriptor instead.
 func (*AdmitResult) Descriptor() ([]byte, []int) {
-	return file_cluster_clusterpb_cluster_proto_rawDescGZIP(), []int{12}
+	return file_cluster_clusterpb_cluster_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *AdmitResult) GetCertificate() []byte {
@@ -993,7 +1275,7 @@ type JoinRequest struct {
 
 func (x *JoinRequest) Reset() {
 	*x = JoinRequest{}
-	mi := &file_cluster_clusterpb_cluster_proto_msgTypes[13]
+	mi := &file_cluster_clusterpb_cluster_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1005,7 +1287,7 @@ func (x *JoinRequest) String() string {
 func (*JoinRequest) ProtoMessage() {}
 
 func (x *JoinRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_clusterpb_cluster_proto_msgTypes[13]
+	mi := &file_cluster_clusterpb_cluster_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1018,7 +1300,7 @@ func (x *JoinRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinRequest.ProtoReflect.Descriptor instead.
 func (*JoinRequest) Descriptor() ([]byte, []int) {
-	return file_cluster_clusterpb_cluster_proto_rawDescGZIP(), []int{13}
+	return file_cluster_clusterpb_cluster_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *JoinRequest) GetProof() []byte {
@@ -1068,7 +1350,7 @@ type JoinResponse struct {
 
 func (x *JoinResponse) Reset() {
 	*x = JoinResponse{}
-	mi := &file_cluster_clusterpb_cluster_proto_msgTypes[14]
+	mi := &file_cluster_clusterpb_cluster_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1080,7 +1362,7 @@ func (x *JoinResponse) String() string {
 func (*JoinResponse) ProtoMessage() {}
 
 func (x *JoinResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_clusterpb_cluster_proto_msgTypes[14]
+	mi := &file_cluster_clusterpb_cluster_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1093,7 +1375,7 @@ func (x *JoinResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinResponse.ProtoReflect.Descriptor instead.
 func (*JoinResponse) Descriptor() ([]byte, []int) {
-	return file_cluster_clusterpb_cluster_proto_rawDescGZIP(), []int{14}
+	return file_cluster_clusterpb_cluster_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *JoinResponse) GetRefusal() string {
@@ -1132,11 +1414,13 @@ const file_cluster_clusterpb_cluster_proto_rawDesc = "" +
 	"\fRequestFrame\x126\n" +
 	"\brequests\x18\x01 \x03(\v2\x1a.fastqueue.cluster.RequestR\brequests\"J\n" +
 	"\rResponseFrame\x129\n" +
-	"\tresponses\x18\x01 \x03(\v2\x1b.fastqueue.cluster.ResponseR\tresponses\"\xfe\x02\n" +
+	"\tresponses\x18\x01 \x03(\v2\x1b.fastqueue.cluster.ResponseR\tresponses\"\xa0\x04\n" +
 	"\aRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x1d\n" +
 	"\n" +
-	"timeout_ms\x18\x02 \x01(\x03R\ttimeoutMs\x12\x1a\n" +
+	"timeout_ms\x18\x02 \x01(\x03R\ttimeoutMs\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x03 \x01(\tR\trequestId\x12\x1a\n" +
 	"\apropose\x18\n" +
 	" \x01(\fH\x00R\apropose\x126\n" +
 	"\areceive\x18\v \x01(\v2\x1a.fastqueue.cluster.ReceiveH\x00R\areceive\x12*\n" +
@@ -1145,8 +1429,10 @@ const file_cluster_clusterpb_cluster_proto_rawDesc = "" +
 	"read_round\x18\r \x01(\v2\x1c.fastqueue.cluster.ReadRoundH\x00R\treadRound\x123\n" +
 	"\x06status\x18\x0e \x01(\v2\x19.fastqueue.cluster.StatusH\x00R\x06status\x120\n" +
 	"\x05admit\x18\x0f \x01(\v2\x18.fastqueue.cluster.AdmitH\x00R\x05admit\x12\x18\n" +
-	"\x06cancel\x18\x10 \x01(\x04H\x00R\x06cancelB\x04\n" +
-	"\x02op\"\xac\x03\n" +
+	"\x06cancel\x18\x10 \x01(\x04H\x00R\x06cancel\x12F\n" +
+	"\rremove_member\x18\x11 \x01(\v2\x1f.fastqueue.cluster.RemoveMemberH\x00R\fremoveMember\x129\n" +
+	"\btransfer\x18\x12 \x01(\v2\x1b.fastqueue.cluster.TransferH\x00R\btransferB\x04\n" +
+	"\x02op\"\xbb\x04\n" +
 	"\bResponse\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x121\n" +
 	"\apropose\x18\n" +
@@ -1156,7 +1442,9 @@ const file_cluster_clusterpb_cluster_proto_rawDesc = "" +
 	"\n" +
 	"read_round\x18\r \x01(\v2\".fastqueue.cluster.ReadRoundResultH\x00R\treadRound\x129\n" +
 	"\x06status\x18\x0e \x01(\v2\x1f.fastqueue.cluster.StatusResultH\x00R\x06status\x126\n" +
-	"\x05admit\x18\x0f \x01(\v2\x1e.fastqueue.cluster.AdmitResultH\x00R\x05admit\x126\n" +
+	"\x05admit\x18\x0f \x01(\v2\x1e.fastqueue.cluster.AdmitResultH\x00R\x05admit\x12L\n" +
+	"\rremove_member\x18\x10 \x01(\v2%.fastqueue.cluster.RemoveMemberResultH\x00R\fremoveMember\x12?\n" +
+	"\btransfer\x18\x11 \x01(\v2!.fastqueue.cluster.TransferResultH\x00R\btransfer\x126\n" +
 	"\afailure\x18\x13 \x01(\v2\x1a.fastqueue.cluster.FailureH\x00R\afailureB\b\n" +
 	"\x06result\"O\n" +
 	"\aFailure\x12\x12\n" +
@@ -1172,7 +1460,7 @@ const file_cluster_clusterpb_cluster_proto_rawDesc = "" +
 	"\x04term\x18\x01 \x01(\x04R\x04term\x12\x17\n" +
 	"\awall_ms\x18\x02 \x01(\x03R\x06wallMs\"7\n" +
 	"\x06Status\x12-\n" +
-	"\x06sender\x18\x01 \x01(\v2\x15.fastqueue.fsm.MemberR\x06sender\"\x9f\x02\n" +
+	"\x06sender\x18\x01 \x01(\v2\x15.fastqueue.fsm.MemberR\x06sender\"\xbd\x03\n" +
 	"\fStatusResult\x12-\n" +
 	"\x06member\x18\x01 \x01(\v2\x15.fastqueue.fsm.MemberR\x06member\x12\x1b\n" +
 	"\tleader_id\x18\x02 \x01(\tR\bleaderId\x12\x12\n" +
@@ -1182,7 +1470,20 @@ const file_cluster_clusterpb_cluster_proto_rawDesc = "" +
 	"last_index\x18\x05 \x01(\x04R\tlastIndex\x12\x17\n" +
 	"\awall_ms\x18\x06 \x01(\x03R\x06wallMs\x126\n" +
 	"\x06hashes\x18\a \x03(\v2\x1e.fastqueue.cluster.ReplicaHashR\x06hashes\x12\x1a\n" +
-	"\bdraining\x18\b \x01(\bR\bdraining\"7\n" +
+	"\bdraining\x18\b \x01(\bR\bdraining\x12\x1b\n" +
+	"\tdisk_free\x18\t \x01(\x04R\bdiskFree\x12!\n" +
+	"\fdisk_reserve\x18\n" +
+	" \x01(\x04R\vdiskReserve\x12\x19\n" +
+	"\bdisk_low\x18\v \x01(\bR\adiskLow\x12%\n" +
+	"\x0ecertificate_ms\x18\f \x01(\x03R\rcertificateMs\x12\x1a\n" +
+	"\bstranger\x18\r \x01(\bR\bstranger\"\"\n" +
+	"\fRemoveMember\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\"\x14\n" +
+	"\x12RemoveMemberResult\"\x1e\n" +
+	"\bTransfer\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\"(\n" +
+	"\x0eTransferResult\x12\x16\n" +
+	"\x06leader\x18\x01 \x01(\tR\x06leader\"7\n" +
 	"\vReplicaHash\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x04R\x05index\x12\x12\n" +
 	"\x04hash\x18\x02 \x01(\x04R\x04hash\"U\n" +
@@ -1223,59 +1524,67 @@ func file_cluster_clusterpb_cluster_proto_rawDescGZIP() []byte {
 	return file_cluster_clusterpb_cluster_proto_rawDescData
 }
 
-var file_cluster_clusterpb_cluster_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_cluster_clusterpb_cluster_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_cluster_clusterpb_cluster_proto_goTypes = []any{
-	(*RequestFrame)(nil),      // 0: fastqueue.cluster.RequestFrame
-	(*ResponseFrame)(nil),     // 1: fastqueue.cluster.ResponseFrame
-	(*Request)(nil),           // 2: fastqueue.cluster.Request
-	(*Response)(nil),          // 3: fastqueue.cluster.Response
-	(*Failure)(nil),           // 4: fastqueue.cluster.Failure
-	(*Receive)(nil),           // 5: fastqueue.cluster.Receive
-	(*ReadRound)(nil),         // 6: fastqueue.cluster.ReadRound
-	(*ReadRoundResult)(nil),   // 7: fastqueue.cluster.ReadRoundResult
-	(*Status)(nil),            // 8: fastqueue.cluster.Status
-	(*StatusResult)(nil),      // 9: fastqueue.cluster.StatusResult
-	(*ReplicaHash)(nil),       // 10: fastqueue.cluster.ReplicaHash
-	(*Admit)(nil),             // 11: fastqueue.cluster.Admit
-	(*AdmitResult)(nil),       // 12: fastqueue.cluster.AdmitResult
-	(*JoinRequest)(nil),       // 13: fastqueue.cluster.JoinRequest
-	(*JoinResponse)(nil),      // 14: fastqueue.cluster.JoinResponse
-	(*fsmpb.Query)(nil),       // 15: fastqueue.fsm.Query
-	(*fsmpb.Result)(nil),      // 16: fastqueue.fsm.Result
-	(*fsmpb.QueryResult)(nil), // 17: fastqueue.fsm.QueryResult
-	(*fsmpb.Member)(nil),      // 18: fastqueue.fsm.Member
-	(*fsmpb.Cluster)(nil),     // 19: fastqueue.fsm.Cluster
+	(*RequestFrame)(nil),       // 0: fastqueue.cluster.RequestFrame
+	(*ResponseFrame)(nil),      // 1: fastqueue.cluster.ResponseFrame
+	(*Request)(nil),            // 2: fastqueue.cluster.Request
+	(*Response)(nil),           // 3: fastqueue.cluster.Response
+	(*Failure)(nil),            // 4: fastqueue.cluster.Failure
+	(*Receive)(nil),            // 5: fastqueue.cluster.Receive
+	(*ReadRound)(nil),          // 6: fastqueue.cluster.ReadRound
+	(*ReadRoundResult)(nil),    // 7: fastqueue.cluster.ReadRoundResult
+	(*Status)(nil),             // 8: fastqueue.cluster.Status
+	(*StatusResult)(nil),       // 9: fastqueue.cluster.StatusResult
+	(*RemoveMember)(nil),       // 10: fastqueue.cluster.RemoveMember
+	(*RemoveMemberResult)(nil), // 11: fastqueue.cluster.RemoveMemberResult
+	(*Transfer)(nil),           // 12: fastqueue.cluster.Transfer
+	(*TransferResult)(nil),     // 13: fastqueue.cluster.TransferResult
+	(*ReplicaHash)(nil),        // 14: fastqueue.cluster.ReplicaHash
+	(*Admit)(nil),              // 15: fastqueue.cluster.Admit
+	(*AdmitResult)(nil),        // 16: fastqueue.cluster.AdmitResult
+	(*JoinRequest)(nil),        // 17: fastqueue.cluster.JoinRequest
+	(*JoinResponse)(nil),       // 18: fastqueue.cluster.JoinResponse
+	(*fsmpb.Query)(nil),        // 19: fastqueue.fsm.Query
+	(*fsmpb.Result)(nil),       // 20: fastqueue.fsm.Result
+	(*fsmpb.QueryResult)(nil),  // 21: fastqueue.fsm.QueryResult
+	(*fsmpb.Member)(nil),       // 22: fastqueue.fsm.Member
+	(*fsmpb.Cluster)(nil),      // 23: fastqueue.fsm.Cluster
 }
 var file_cluster_clusterpb_cluster_proto_depIdxs = []int32{
 	2,  // 0: fastqueue.cluster.RequestFrame.requests:type_name -> fastqueue.cluster.Request
 	3,  // 1: fastqueue.cluster.ResponseFrame.responses:type_name -> fastqueue.cluster.Response
 	5,  // 2: fastqueue.cluster.Request.receive:type_name -> fastqueue.cluster.Receive
-	15, // 3: fastqueue.cluster.Request.read:type_name -> fastqueue.fsm.Query
+	19, // 3: fastqueue.cluster.Request.read:type_name -> fastqueue.fsm.Query
 	6,  // 4: fastqueue.cluster.Request.read_round:type_name -> fastqueue.cluster.ReadRound
 	8,  // 5: fastqueue.cluster.Request.status:type_name -> fastqueue.cluster.Status
-	11, // 6: fastqueue.cluster.Request.admit:type_name -> fastqueue.cluster.Admit
-	16, // 7: fastqueue.cluster.Response.propose:type_name -> fastqueue.fsm.Result
-	16, // 8: fastqueue.cluster.Response.receive:type_name -> fastqueue.fsm.Result
-	17, // 9: fastqueue.cluster.Response.read:type_name -> fastqueue.fsm.QueryResult
-	7,  // 10: fastqueue.cluster.Response.read_round:type_name -> fastqueue.cluster.ReadRoundResult
-	9,  // 11: fastqueue.cluster.Response.status:type_name -> fastqueue.cluster.StatusResult
-	12, // 12: fastqueue.cluster.Response.admit:type_name -> fastqueue.cluster.AdmitResult
-	4,  // 13: fastqueue.cluster.Response.failure:type_name -> fastqueue.cluster.Failure
-	18, // 14: fastqueue.cluster.Status.sender:type_name -> fastqueue.fsm.Member
-	18, // 15: fastqueue.cluster.StatusResult.member:type_name -> fastqueue.fsm.Member
-	10, // 16: fastqueue.cluster.StatusResult.hashes:type_name -> fastqueue.cluster.ReplicaHash
-	18, // 17: fastqueue.cluster.Admit.member:type_name -> fastqueue.fsm.Member
-	19, // 18: fastqueue.cluster.AdmitResult.cluster:type_name -> fastqueue.fsm.Cluster
-	18, // 19: fastqueue.cluster.AdmitResult.members:type_name -> fastqueue.fsm.Member
-	18, // 20: fastqueue.cluster.JoinRequest.member:type_name -> fastqueue.fsm.Member
-	12, // 21: fastqueue.cluster.JoinResponse.admit:type_name -> fastqueue.cluster.AdmitResult
-	0,  // 22: fastqueue.cluster.Peer.Exchange:input_type -> fastqueue.cluster.RequestFrame
-	1,  // 23: fastqueue.cluster.Peer.Exchange:output_type -> fastqueue.cluster.ResponseFrame
-	23, // [23:24] is the sub-list for method output_type
-	22, // [22:23] is the sub-list for method input_type
-	22, // [22:22] is the sub-list for extension type_name
-	22, // [22:22] is the sub-list for extension extendee
-	0,  // [0:22] is the sub-list for field type_name
+	15, // 6: fastqueue.cluster.Request.admit:type_name -> fastqueue.cluster.Admit
+	10, // 7: fastqueue.cluster.Request.remove_member:type_name -> fastqueue.cluster.RemoveMember
+	12, // 8: fastqueue.cluster.Request.transfer:type_name -> fastqueue.cluster.Transfer
+	20, // 9: fastqueue.cluster.Response.propose:type_name -> fastqueue.fsm.Result
+	20, // 10: fastqueue.cluster.Response.receive:type_name -> fastqueue.fsm.Result
+	21, // 11: fastqueue.cluster.Response.read:type_name -> fastqueue.fsm.QueryResult
+	7,  // 12: fastqueue.cluster.Response.read_round:type_name -> fastqueue.cluster.ReadRoundResult
+	9,  // 13: fastqueue.cluster.Response.status:type_name -> fastqueue.cluster.StatusResult
+	16, // 14: fastqueue.cluster.Response.admit:type_name -> fastqueue.cluster.AdmitResult
+	11, // 15: fastqueue.cluster.Response.remove_member:type_name -> fastqueue.cluster.RemoveMemberResult
+	13, // 16: fastqueue.cluster.Response.transfer:type_name -> fastqueue.cluster.TransferResult
+	4,  // 17: fastqueue.cluster.Response.failure:type_name -> fastqueue.cluster.Failure
+	22, // 18: fastqueue.cluster.Status.sender:type_name -> fastqueue.fsm.Member
+	22, // 19: fastqueue.cluster.StatusResult.member:type_name -> fastqueue.fsm.Member
+	14, // 20: fastqueue.cluster.StatusResult.hashes:type_name -> fastqueue.cluster.ReplicaHash
+	22, // 21: fastqueue.cluster.Admit.member:type_name -> fastqueue.fsm.Member
+	23, // 22: fastqueue.cluster.AdmitResult.cluster:type_name -> fastqueue.fsm.Cluster
+	22, // 23: fastqueue.cluster.AdmitResult.members:type_name -> fastqueue.fsm.Member
+	22, // 24: fastqueue.cluster.JoinRequest.member:type_name -> fastqueue.fsm.Member
+	16, // 25: fastqueue.cluster.JoinResponse.admit:type_name -> fastqueue.cluster.AdmitResult
+	0,  // 26: fastqueue.cluster.Peer.Exchange:input_type -> fastqueue.cluster.RequestFrame
+	1,  // 27: fastqueue.cluster.Peer.Exchange:output_type -> fastqueue.cluster.ResponseFrame
+	27, // [27:28] is the sub-list for method output_type
+	26, // [26:27] is the sub-list for method input_type
+	26, // [26:26] is the sub-list for extension type_name
+	26, // [26:26] is the sub-list for extension extendee
+	0,  // [0:26] is the sub-list for field type_name
 }
 
 func init() { file_cluster_clusterpb_cluster_proto_init() }
@@ -1291,6 +1600,8 @@ func file_cluster_clusterpb_cluster_proto_init() {
 		(*Request_Status)(nil),
 		(*Request_Admit)(nil),
 		(*Request_Cancel)(nil),
+		(*Request_RemoveMember)(nil),
+		(*Request_Transfer)(nil),
 	}
 	file_cluster_clusterpb_cluster_proto_msgTypes[3].OneofWrappers = []any{
 		(*Response_Propose)(nil),
@@ -1299,6 +1610,8 @@ func file_cluster_clusterpb_cluster_proto_init() {
 		(*Response_ReadRound)(nil),
 		(*Response_Status)(nil),
 		(*Response_Admit)(nil),
+		(*Response_RemoveMember)(nil),
+		(*Response_Transfer)(nil),
 		(*Response_Failure)(nil),
 	}
 	type x struct{}
@@ -1307,7 +1620,7 @@ func file_cluster_clusterpb_cluster_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cluster_clusterpb_cluster_proto_rawDesc), len(file_cluster_clusterpb_cluster_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   15,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -98,11 +98,19 @@ type Command struct {
 	//	*Command_InitCluster
 	//	*Command_PutMember
 	//	*Command_RemoveMember
+	//	*Command_PutJoinKey
+	//	*Command_RemoveJoinKey
 	//	*Command_RegisterUser
 	//	*Command_Login
 	//	*Command_RefreshToken
 	//	*Command_ChangePassword
 	//	*Command_DeleteUser
+	//	*Command_Logout
+	//	*Command_SetRole
+	//	*Command_ResetPassword
+	//	*Command_CreateApiKey
+	//	*Command_DeleteApiKey
+	//	*Command_TouchApiKey
 	//	*Command_CreateQueue
 	//	*Command_UpdateQueue
 	//	*Command_DeleteQueue
@@ -204,6 +212,24 @@ func (x *Command) GetRemoveMember() *RemoveMember {
 	return nil
 }
 
+func (x *Command) GetPutJoinKey() *PutJoinKey {
+	if x != nil {
+		if x, ok := x.Op.(*Command_PutJoinKey); ok {
+			return x.PutJoinKey
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetRemoveJoinKey() *RemoveJoinKey {
+	if x != nil {
+		if x, ok := x.Op.(*Command_RemoveJoinKey); ok {
+			return x.RemoveJoinKey
+		}
+	}
+	return nil
+}
+
 func (x *Command) GetRegisterUser() *RegisterUser {
 	if x != nil {
 		if x, ok := x.Op.(*Command_RegisterUser); ok {
@@ -244,6 +270,60 @@ func (x *Command) GetDeleteUser() *DeleteUser {
 	if x != nil {
 		if x, ok := x.Op.(*Command_DeleteUser); ok {
 			return x.DeleteUser
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetLogout() *Logout {
+	if x != nil {
+		if x, ok := x.Op.(*Command_Logout); ok {
+			return x.Logout
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetSetRole() *SetRole {
+	if x != nil {
+		if x, ok := x.Op.(*Command_SetRole); ok {
+			return x.SetRole
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetResetPassword() *ResetPassword {
+	if x != nil {
+		if x, ok := x.Op.(*Command_ResetPassword); ok {
+			return x.ResetPassword
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetCreateApiKey() *CreateAPIKey {
+	if x != nil {
+		if x, ok := x.Op.(*Command_CreateApiKey); ok {
+			return x.CreateApiKey
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetDeleteApiKey() *DeleteAPIKey {
+	if x != nil {
+		if x, ok := x.Op.(*Command_DeleteApiKey); ok {
+			return x.DeleteApiKey
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetTouchApiKey() *TouchAPIKey {
+	if x != nil {
+		if x, ok := x.Op.(*Command_TouchApiKey); ok {
+			return x.TouchApiKey
 		}
 	}
 	return nil
@@ -350,6 +430,14 @@ type Command_RemoveMember struct {
 	RemoveMember *RemoveMember `protobuf:"bytes,13,opt,name=remove_member,json=removeMember,proto3,oneof"`
 }
 
+type Command_PutJoinKey struct {
+	PutJoinKey *PutJoinKey `protobuf:"bytes,14,opt,name=put_join_key,json=putJoinKey,proto3,oneof"`
+}
+
+type Command_RemoveJoinKey struct {
+	RemoveJoinKey *RemoveJoinKey `protobuf:"bytes,15,opt,name=remove_join_key,json=removeJoinKey,proto3,oneof"`
+}
+
 type Command_RegisterUser struct {
 	RegisterUser *RegisterUser `protobuf:"bytes,20,opt,name=register_user,json=registerUser,proto3,oneof"`
 }
@@ -368,6 +456,30 @@ type Command_ChangePassword struct {
 
 type Command_DeleteUser struct {
 	DeleteUser *DeleteUser `protobuf:"bytes,24,opt,name=delete_user,json=deleteUser,proto3,oneof"`
+}
+
+type Command_Logout struct {
+	Logout *Logout `protobuf:"bytes,25,opt,name=logout,proto3,oneof"`
+}
+
+type Command_SetRole struct {
+	SetRole *SetRole `protobuf:"bytes,26,opt,name=set_role,json=setRole,proto3,oneof"`
+}
+
+type Command_ResetPassword struct {
+	ResetPassword *ResetPassword `protobuf:"bytes,27,opt,name=reset_password,json=resetPassword,proto3,oneof"`
+}
+
+type Command_CreateApiKey struct {
+	CreateApiKey *CreateAPIKey `protobuf:"bytes,28,opt,name=create_api_key,json=createApiKey,proto3,oneof"`
+}
+
+type Command_DeleteApiKey struct {
+	DeleteApiKey *DeleteAPIKey `protobuf:"bytes,29,opt,name=delete_api_key,json=deleteApiKey,proto3,oneof"`
+}
+
+type Command_TouchApiKey struct {
+	TouchApiKey *TouchAPIKey `protobuf:"bytes,50,opt,name=touch_api_key,json=touchApiKey,proto3,oneof"`
 }
 
 type Command_CreateQueue struct {
@@ -414,6 +526,10 @@ func (*Command_PutMember) isCommand_Op() {}
 
 func (*Command_RemoveMember) isCommand_Op() {}
 
+func (*Command_PutJoinKey) isCommand_Op() {}
+
+func (*Command_RemoveJoinKey) isCommand_Op() {}
+
 func (*Command_RegisterUser) isCommand_Op() {}
 
 func (*Command_Login) isCommand_Op() {}
@@ -423,6 +539,18 @@ func (*Command_RefreshToken) isCommand_Op() {}
 func (*Command_ChangePassword) isCommand_Op() {}
 
 func (*Command_DeleteUser) isCommand_Op() {}
+
+func (*Command_Logout) isCommand_Op() {}
+
+func (*Command_SetRole) isCommand_Op() {}
+
+func (*Command_ResetPassword) isCommand_Op() {}
+
+func (*Command_CreateApiKey) isCommand_Op() {}
+
+func (*Command_DeleteApiKey) isCommand_Op() {}
+
+func (*Command_TouchApiKey) isCommand_Op() {}
 
 func (*Command_CreateQueue) isCommand_Op() {}
 
@@ -442,12 +570,14 @@ func (*Command_ReleaseMessage) isCommand_Op() {}
 
 func (*Command_ChangeVisibility) isCommand_Op() {}
 
-// Principal names a user as a token did when it was signed.
+// Principal names a user as a token did when it was signed, or by the hash of an API key.
 type Principal struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`        // User.name, so that a query finds the record; id and version decide
-	User          uint64                 `protobuf:"varint,1,opt,name=user,proto3" json:"user,omitempty"`       // User.id
-	Version       uint64                 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"` // User.version; another one means that the token was invalidated
+	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`                   // User.name, so that a query finds the record; id and version decide
+	User          uint64                 `protobuf:"varint,1,opt,name=user,proto3" json:"user,omitempty"`                  // User.id
+	Version       uint64                 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`            // User.version; another one means that the token was invalidated
+	Family        uint64                 `protobuf:"varint,4,opt,name=family,proto3" json:"family,omitempty"`              // TokenFamily.id of the log-in; 0: no token. One that was ended invalidates the token
+	ApiKey        []byte                 `protobuf:"bytes,5,opt,name=api_key,json=apiKey,proto3" json:"api_key,omitempty"` // SHA-256 of an API key; when it is there, nothing else counts
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -501,6 +631,20 @@ func (x *Principal) GetVersion() uint64 {
 		return x.Version
 	}
 	return 0
+}
+
+func (x *Principal) GetFamily() uint64 {
+	if x != nil {
+		return x.Family
+	}
+	return 0
+}
+
+func (x *Principal) GetApiKey() []byte {
+	if x != nil {
+		return x.ApiKey
+	}
+	return nil
 }
 
 // Session numbers the commands of one node, so that a repeated one is recognised.
@@ -774,17 +918,107 @@ func (x *RemoveMember) GetId() string {
 	return ""
 }
 
+// PutJoinKey lets a further join token be proved; RemoveJoinKey ends one. The principal must be an admin.
+type PutJoinKey struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	JoinKey       *JoinKey               `protobuf:"bytes,1,opt,name=join_key,json=joinKey,proto3" json:"join_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PutJoinKey) Reset() {
+	*x = PutJoinKey{}
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PutJoinKey) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PutJoinKey) ProtoMessage() {}
+
+func (x *PutJoinKey) ProtoReflect() protoreflect.Message {
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PutJoinKey.ProtoReflect.Descriptor instead.
+func (*PutJoinKey) Descriptor() ([]byte, []int) {
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *PutJoinKey) GetJoinKey() *JoinKey {
+	if x != nil {
+		return x.JoinKey
+	}
+	return nil
+}
+
+type RemoveJoinKey struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RemoveJoinKey) Reset() {
+	*x = RemoveJoinKey{}
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RemoveJoinKey) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RemoveJoinKey) ProtoMessage() {}
+
+func (x *RemoveJoinKey) ProtoReflect() protoreflect.Message {
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RemoveJoinKey.ProtoReflect.Descriptor instead.
+func (*RemoveJoinKey) Descriptor() ([]byte, []int) {
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *RemoveJoinKey) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
 type RegisterUser struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	PasswordHash  string                 `protobuf:"bytes,2,opt,name=password_hash,json=passwordHash,proto3" json:"password_hash,omitempty"`
+	ByAdmin       bool                   `protobuf:"varint,3,opt,name=by_admin,json=byAdmin,proto3" json:"by_admin,omitempty"` // the principal must be an admin: registration is closed
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RegisterUser) Reset() {
 	*x = RegisterUser{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[8]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -796,7 +1030,7 @@ func (x *RegisterUser) String() string {
 func (*RegisterUser) ProtoMessage() {}
 
 func (x *RegisterUser) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[8]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -809,7 +1043,7 @@ func (x *RegisterUser) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegisterUser.ProtoReflect.Descriptor instead.
 func (*RegisterUser) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{8}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *RegisterUser) GetName() string {
@@ -826,6 +1060,13 @@ func (x *RegisterUser) GetPasswordHash() string {
 	return ""
 }
 
+func (x *RegisterUser) GetByAdmin() bool {
+	if x != nil {
+		return x.ByAdmin
+	}
+	return false
+}
+
 // Login starts a family of refresh tokens for a user whose password was checked against this version of the record.
 type Login struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -836,7 +1077,7 @@ type Login struct {
 
 func (x *Login) Reset() {
 	*x = Login{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[9]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -848,7 +1089,7 @@ func (x *Login) String() string {
 func (*Login) ProtoMessage() {}
 
 func (x *Login) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[9]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -861,7 +1102,7 @@ func (x *Login) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Login.ProtoReflect.Descriptor instead.
 func (*Login) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{9}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Login) GetUser() *Principal {
@@ -883,7 +1124,7 @@ type RefreshToken struct {
 
 func (x *RefreshToken) Reset() {
 	*x = RefreshToken{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[10]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -895,7 +1136,7 @@ func (x *RefreshToken) String() string {
 func (*RefreshToken) ProtoMessage() {}
 
 func (x *RefreshToken) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[10]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -908,7 +1149,7 @@ func (x *RefreshToken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RefreshToken.ProtoReflect.Descriptor instead.
 func (*RefreshToken) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{10}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *RefreshToken) GetUser() uint64 {
@@ -942,7 +1183,7 @@ type ChangePassword struct {
 
 func (x *ChangePassword) Reset() {
 	*x = ChangePassword{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[11]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -954,7 +1195,7 @@ func (x *ChangePassword) String() string {
 func (*ChangePassword) ProtoMessage() {}
 
 func (x *ChangePassword) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[11]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -967,7 +1208,7 @@ func (x *ChangePassword) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangePassword.ProtoReflect.Descriptor instead.
 func (*ChangePassword) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{11}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ChangePassword) GetUser() *Principal {
@@ -993,7 +1234,7 @@ type DeleteUser struct {
 
 func (x *DeleteUser) Reset() {
 	*x = DeleteUser{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[12]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1005,7 +1246,7 @@ func (x *DeleteUser) String() string {
 func (*DeleteUser) ProtoMessage() {}
 
 func (x *DeleteUser) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[12]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1018,7 +1259,7 @@ func (x *DeleteUser) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteUser.ProtoReflect.Descriptor instead.
 func (*DeleteUser) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{12}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *DeleteUser) GetUser() *Principal {
@@ -1026,6 +1267,331 @@ func (x *DeleteUser) GetUser() *Principal {
 		return x.User
 	}
 	return nil
+}
+
+// Logout ends a family of refresh tokens, and the access tokens that were given with them.
+type Logout struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	User          uint64                 `protobuf:"varint,1,opt,name=user,proto3" json:"user,omitempty"`
+	Family        uint64                 `protobuf:"varint,2,opt,name=family,proto3" json:"family,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Logout) Reset() {
+	*x = Logout{}
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Logout) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Logout) ProtoMessage() {}
+
+func (x *Logout) ProtoReflect() protoreflect.Message {
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Logout.ProtoReflect.Descriptor instead.
+func (*Logout) Descriptor() ([]byte, []int) {
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *Logout) GetUser() uint64 {
+	if x != nil {
+		return x.User
+	}
+	return 0
+}
+
+func (x *Logout) GetFamily() uint64 {
+	if x != nil {
+		return x.Family
+	}
+	return 0
+}
+
+// SetRole gives a user a role. The principal must be an admin.
+type SetRole struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Role          string                 `protobuf:"bytes,2,opt,name=role,proto3" json:"role,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetRole) Reset() {
+	*x = SetRole{}
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetRole) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetRole) ProtoMessage() {}
+
+func (x *SetRole) ProtoReflect() protoreflect.Message {
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetRole.ProtoReflect.Descriptor instead.
+func (*SetRole) Descriptor() ([]byte, []int) {
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *SetRole) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *SetRole) GetRole() string {
+	if x != nil {
+		return x.Role
+	}
+	return ""
+}
+
+// ResetPassword sets the password of a user without the old one. The principal must be an admin.
+type ResetPassword struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	PasswordHash  string                 `protobuf:"bytes,2,opt,name=password_hash,json=passwordHash,proto3" json:"password_hash,omitempty"`
+	Local         bool                   `protobuf:"varint,3,opt,name=local,proto3" json:"local,omitempty"` // proved by the secret of a member's data directory instead of a principal
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResetPassword) Reset() {
+	*x = ResetPassword{}
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResetPassword) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResetPassword) ProtoMessage() {}
+
+func (x *ResetPassword) ProtoReflect() protoreflect.Message {
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResetPassword.ProtoReflect.Descriptor instead.
+func (*ResetPassword) Descriptor() ([]byte, []int) {
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *ResetPassword) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ResetPassword) GetPasswordHash() string {
+	if x != nil {
+		return x.PasswordHash
+	}
+	return ""
+}
+
+func (x *ResetPassword) GetLocal() bool {
+	if x != nil {
+		return x.Local
+	}
+	return false
+}
+
+// CreateAPIKey gives the principal, who must have come with a token and not with a key, a further key.
+type CreateAPIKey struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Hash          []byte                 `protobuf:"bytes,2,opt,name=hash,proto3" json:"hash,omitempty"`                                           // SHA-256 of the key
+	Hint          string                 `protobuf:"bytes,3,opt,name=hint,proto3" json:"hint,omitempty"`                                           // how the key begins, to recognise it
+	ExpiresInDays uint32                 `protobuf:"varint,4,opt,name=expires_in_days,json=expiresInDays,proto3" json:"expires_in_days,omitempty"` // 0: never
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CreateAPIKey) Reset() {
+	*x = CreateAPIKey{}
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreateAPIKey) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreateAPIKey) ProtoMessage() {}
+
+func (x *CreateAPIKey) ProtoReflect() protoreflect.Message {
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreateAPIKey.ProtoReflect.Descriptor instead.
+func (*CreateAPIKey) Descriptor() ([]byte, []int) {
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *CreateAPIKey) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *CreateAPIKey) GetHash() []byte {
+	if x != nil {
+		return x.Hash
+	}
+	return nil
+}
+
+func (x *CreateAPIKey) GetHint() string {
+	if x != nil {
+		return x.Hint
+	}
+	return ""
+}
+
+func (x *CreateAPIKey) GetExpiresInDays() uint32 {
+	if x != nil {
+		return x.ExpiresInDays
+	}
+	return 0
+}
+
+type DeleteAPIKey struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	UserName      string                 `protobuf:"bytes,2,opt,name=user_name,json=userName,proto3" json:"user_name,omitempty"` // whose key; empty: the principal's. Another's only for admins
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteAPIKey) Reset() {
+	*x = DeleteAPIKey{}
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteAPIKey) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteAPIKey) ProtoMessage() {}
+
+func (x *DeleteAPIKey) ProtoReflect() protoreflect.Message {
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteAPIKey.ProtoReflect.Descriptor instead.
+func (*DeleteAPIKey) Descriptor() ([]byte, []int) {
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *DeleteAPIKey) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *DeleteAPIKey) GetUserName() string {
+	if x != nil {
+		return x.UserName
+	}
+	return ""
+}
+
+// TouchAPIKey notes the use of the principal's key by reads, which are no entries.
+type TouchAPIKey struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TouchAPIKey) Reset() {
+	*x = TouchAPIKey{}
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TouchAPIKey) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TouchAPIKey) ProtoMessage() {}
+
+func (x *TouchAPIKey) ProtoReflect() protoreflect.Message {
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TouchAPIKey.ProtoReflect.Descriptor instead.
+func (*TouchAPIKey) Descriptor() ([]byte, []int) {
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{20}
 }
 
 type CreateQueue struct {
@@ -1038,7 +1604,7 @@ type CreateQueue struct {
 
 func (x *CreateQueue) Reset() {
 	*x = CreateQueue{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[13]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1050,7 +1616,7 @@ func (x *CreateQueue) String() string {
 func (*CreateQueue) ProtoMessage() {}
 
 func (x *CreateQueue) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[13]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1063,7 +1629,7 @@ func (x *CreateQueue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateQueue.ProtoReflect.Descriptor instead.
 func (*CreateQueue) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{13}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *CreateQueue) GetName() string {
@@ -1092,7 +1658,7 @@ type UpdateQueue struct {
 
 func (x *UpdateQueue) Reset() {
 	*x = UpdateQueue{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[14]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1104,7 +1670,7 @@ func (x *UpdateQueue) String() string {
 func (*UpdateQueue) ProtoMessage() {}
 
 func (x *UpdateQueue) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[14]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1117,7 +1683,7 @@ func (x *UpdateQueue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateQueue.ProtoReflect.Descriptor instead.
 func (*UpdateQueue) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{14}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *UpdateQueue) GetName() string {
@@ -1150,7 +1716,7 @@ type DeleteQueue struct {
 
 func (x *DeleteQueue) Reset() {
 	*x = DeleteQueue{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[15]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1162,7 +1728,7 @@ func (x *DeleteQueue) String() string {
 func (*DeleteQueue) ProtoMessage() {}
 
 func (x *DeleteQueue) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[15]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1175,7 +1741,7 @@ func (x *DeleteQueue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteQueue.ProtoReflect.Descriptor instead.
 func (*DeleteQueue) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{15}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *DeleteQueue) GetName() string {
@@ -1195,7 +1761,7 @@ type PurgeQueue struct {
 
 func (x *PurgeQueue) Reset() {
 	*x = PurgeQueue{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[16]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1207,7 +1773,7 @@ func (x *PurgeQueue) String() string {
 func (*PurgeQueue) ProtoMessage() {}
 
 func (x *PurgeQueue) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[16]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1220,7 +1786,7 @@ func (x *PurgeQueue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PurgeQueue.ProtoReflect.Descriptor instead.
 func (*PurgeQueue) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{16}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *PurgeQueue) GetName() string {
@@ -1240,7 +1806,7 @@ type SendMessage struct {
 
 func (x *SendMessage) Reset() {
 	*x = SendMessage{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[17]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1252,7 +1818,7 @@ func (x *SendMessage) String() string {
 func (*SendMessage) ProtoMessage() {}
 
 func (x *SendMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[17]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1265,7 +1831,7 @@ func (x *SendMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendMessage.ProtoReflect.Descriptor instead.
 func (*SendMessage) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{17}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *SendMessage) GetQueue() string {
@@ -1292,7 +1858,7 @@ type NewMessage struct {
 
 func (x *NewMessage) Reset() {
 	*x = NewMessage{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[18]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1304,7 +1870,7 @@ func (x *NewMessage) String() string {
 func (*NewMessage) ProtoMessage() {}
 
 func (x *NewMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[18]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1317,7 +1883,7 @@ func (x *NewMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NewMessage.ProtoReflect.Descriptor instead.
 func (*NewMessage) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{18}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *NewMessage) GetContent() []byte {
@@ -1346,7 +1912,7 @@ type ReceiveMessage struct {
 
 func (x *ReceiveMessage) Reset() {
 	*x = ReceiveMessage{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[19]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1358,7 +1924,7 @@ func (x *ReceiveMessage) String() string {
 func (*ReceiveMessage) ProtoMessage() {}
 
 func (x *ReceiveMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[19]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1371,7 +1937,7 @@ func (x *ReceiveMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReceiveMessage.ProtoReflect.Descriptor instead.
 func (*ReceiveMessage) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{19}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ReceiveMessage) GetQueue() string {
@@ -1413,7 +1979,7 @@ type DeleteMessage struct {
 
 func (x *DeleteMessage) Reset() {
 	*x = DeleteMessage{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[20]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1425,7 +1991,7 @@ func (x *DeleteMessage) String() string {
 func (*DeleteMessage) ProtoMessage() {}
 
 func (x *DeleteMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[20]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1438,7 +2004,7 @@ func (x *DeleteMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteMessage.ProtoReflect.Descriptor instead.
 func (*DeleteMessage) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{20}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *DeleteMessage) GetQueue() string {
@@ -1466,7 +2032,7 @@ type ChangeVisibility struct {
 
 func (x *ChangeVisibility) Reset() {
 	*x = ChangeVisibility{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[21]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1478,7 +2044,7 @@ func (x *ChangeVisibility) String() string {
 func (*ChangeVisibility) ProtoMessage() {}
 
 func (x *ChangeVisibility) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[21]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1491,7 +2057,7 @@ func (x *ChangeVisibility) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangeVisibility.ProtoReflect.Descriptor instead.
 func (*ChangeVisibility) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{21}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ChangeVisibility) GetQueue() string {
@@ -1518,7 +2084,7 @@ type VisibilityChange struct {
 
 func (x *VisibilityChange) Reset() {
 	*x = VisibilityChange{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[22]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1530,7 +2096,7 @@ func (x *VisibilityChange) String() string {
 func (*VisibilityChange) ProtoMessage() {}
 
 func (x *VisibilityChange) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[22]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1543,7 +2109,7 @@ func (x *VisibilityChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VisibilityChange.ProtoReflect.Descriptor instead.
 func (*VisibilityChange) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{22}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *VisibilityChange) GetReceipt() *Receipt {
@@ -1571,7 +2137,7 @@ type ReleaseMessage struct {
 
 func (x *ReleaseMessage) Reset() {
 	*x = ReleaseMessage{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[23]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1583,7 +2149,7 @@ func (x *ReleaseMessage) String() string {
 func (*ReleaseMessage) ProtoMessage() {}
 
 func (x *ReleaseMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[23]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1596,7 +2162,7 @@ func (x *ReleaseMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseMessage.ProtoReflect.Descriptor instead.
 func (*ReleaseMessage) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{23}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ReleaseMessage) GetReceipts() []*Receipt {
@@ -1618,7 +2184,7 @@ type Receipt struct {
 
 func (x *Receipt) Reset() {
 	*x = Receipt{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[24]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1630,7 +2196,7 @@ func (x *Receipt) String() string {
 func (*Receipt) ProtoMessage() {}
 
 func (x *Receipt) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[24]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1643,7 +2209,7 @@ func (x *Receipt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Receipt.ProtoReflect.Descriptor instead.
 func (*Receipt) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{24}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Receipt) GetQueue() uint64 {
@@ -1678,7 +2244,7 @@ type Error struct {
 
 func (x *Error) Reset() {
 	*x = Error{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[25]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1690,7 +2256,7 @@ func (x *Error) String() string {
 func (*Error) ProtoMessage() {}
 
 func (x *Error) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[25]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1703,7 +2269,7 @@ func (x *Error) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Error.ProtoReflect.Descriptor instead.
 func (*Error) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{25}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Error) GetCode() string {
@@ -1732,6 +2298,8 @@ type Result struct {
 	//	*Result_Receive
 	//	*Result_Delete
 	//	*Result_ChangeVisibility
+	//	*Result_ApiKey
+	//	*Result_JoinKey
 	Value         isResult_Value `protobuf_oneof:"value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1739,7 +2307,7 @@ type Result struct {
 
 func (x *Result) Reset() {
 	*x = Result{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[26]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1751,7 +2319,7 @@ func (x *Result) String() string {
 func (*Result) ProtoMessage() {}
 
 func (x *Result) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[26]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1764,7 +2332,7 @@ func (x *Result) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Result.ProtoReflect.Descriptor instead.
 func (*Result) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{26}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Result) GetError() *Error {
@@ -1844,6 +2412,24 @@ func (x *Result) GetChangeVisibility() *DeleteResult {
 	return nil
 }
 
+func (x *Result) GetApiKey() *APIKey {
+	if x != nil {
+		if x, ok := x.Value.(*Result_ApiKey); ok {
+			return x.ApiKey
+		}
+	}
+	return nil
+}
+
+func (x *Result) GetJoinKey() *JoinKey {
+	if x != nil {
+		if x, ok := x.Value.(*Result_JoinKey); ok {
+			return x.JoinKey
+		}
+	}
+	return nil
+}
+
 type isResult_Value interface {
 	isResult_Value()
 }
@@ -1876,6 +2462,14 @@ type Result_ChangeVisibility struct {
 	ChangeVisibility *DeleteResult `protobuf:"bytes,16,opt,name=change_visibility,json=changeVisibility,proto3,oneof"` // one error per change, as for deletes
 }
 
+type Result_ApiKey struct {
+	ApiKey *APIKey `protobuf:"bytes,17,opt,name=api_key,json=apiKey,proto3,oneof"` // without its hash
+}
+
+type Result_JoinKey struct {
+	JoinKey *JoinKey `protobuf:"bytes,18,opt,name=join_key,json=joinKey,proto3,oneof"` // without its key
+}
+
 func (*Result_User) isResult_Value() {}
 
 func (*Result_Family) isResult_Value() {}
@@ -1890,6 +2484,10 @@ func (*Result_Delete) isResult_Value() {}
 
 func (*Result_ChangeVisibility) isResult_Value() {}
 
+func (*Result_ApiKey) isResult_Value() {}
+
+func (*Result_JoinKey) isResult_Value() {}
+
 type SendResult struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Queue         uint64                 `protobuf:"varint,1,opt,name=queue,proto3" json:"queue,omitempty"`
@@ -1900,7 +2498,7 @@ type SendResult struct {
 
 func (x *SendResult) Reset() {
 	*x = SendResult{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[27]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1912,7 +2510,7 @@ func (x *SendResult) String() string {
 func (*SendResult) ProtoMessage() {}
 
 func (x *SendResult) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[27]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1925,7 +2523,7 @@ func (x *SendResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendResult.ProtoReflect.Descriptor instead.
 func (*SendResult) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{27}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *SendResult) GetQueue() uint64 {
@@ -1952,7 +2550,7 @@ type SentMessage struct {
 
 func (x *SentMessage) Reset() {
 	*x = SentMessage{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[28]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1964,7 +2562,7 @@ func (x *SentMessage) String() string {
 func (*SentMessage) ProtoMessage() {}
 
 func (x *SentMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[28]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1977,7 +2575,7 @@ func (x *SentMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SentMessage.ProtoReflect.Descriptor instead.
 func (*SentMessage) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{28}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *SentMessage) GetError() *Error {
@@ -2005,7 +2603,7 @@ type ReceiveResult struct {
 
 func (x *ReceiveResult) Reset() {
 	*x = ReceiveResult{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[29]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2017,7 +2615,7 @@ func (x *ReceiveResult) String() string {
 func (*ReceiveResult) ProtoMessage() {}
 
 func (x *ReceiveResult) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[29]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2030,7 +2628,7 @@ func (x *ReceiveResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReceiveResult.ProtoReflect.Descriptor instead.
 func (*ReceiveResult) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{29}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *ReceiveResult) GetQueue() uint64 {
@@ -2069,7 +2667,7 @@ type Delivery struct {
 
 func (x *Delivery) Reset() {
 	*x = Delivery{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[30]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2081,7 +2679,7 @@ func (x *Delivery) String() string {
 func (*Delivery) ProtoMessage() {}
 
 func (x *Delivery) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[30]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2094,7 +2692,7 @@ func (x *Delivery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delivery.ProtoReflect.Descriptor instead.
 func (*Delivery) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{30}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Delivery) GetSequence() uint64 {
@@ -2148,7 +2746,7 @@ type DeleteResult struct {
 
 func (x *DeleteResult) Reset() {
 	*x = DeleteResult{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[31]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2160,7 +2758,7 @@ func (x *DeleteResult) String() string {
 func (*DeleteResult) ProtoMessage() {}
 
 func (x *DeleteResult) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[31]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2173,7 +2771,7 @@ func (x *DeleteResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteResult.ProtoReflect.Descriptor instead.
 func (*DeleteResult) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{31}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *DeleteResult) GetErrors() []*Error {
@@ -2194,6 +2792,9 @@ type Query struct {
 	//	*Query_GetKeys
 	//	*Query_CheckPrincipal
 	//	*Query_GetQueue
+	//	*Query_ListUsers
+	//	*Query_ListApiKeys
+	//	*Query_ListJoinKeys
 	Op            isQuery_Op `protobuf_oneof:"op"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2201,7 +2802,7 @@ type Query struct {
 
 func (x *Query) Reset() {
 	*x = Query{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[32]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2213,7 +2814,7 @@ func (x *Query) String() string {
 func (*Query) ProtoMessage() {}
 
 func (x *Query) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[32]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2226,7 +2827,7 @@ func (x *Query) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Query.ProtoReflect.Descriptor instead.
 func (*Query) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{32}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *Query) GetPrincipal() *Principal {
@@ -2288,6 +2889,33 @@ func (x *Query) GetGetQueue() *GetQueue {
 	return nil
 }
 
+func (x *Query) GetListUsers() *ListUsers {
+	if x != nil {
+		if x, ok := x.Op.(*Query_ListUsers); ok {
+			return x.ListUsers
+		}
+	}
+	return nil
+}
+
+func (x *Query) GetListApiKeys() *ListAPIKeys {
+	if x != nil {
+		if x, ok := x.Op.(*Query_ListApiKeys); ok {
+			return x.ListApiKeys
+		}
+	}
+	return nil
+}
+
+func (x *Query) GetListJoinKeys() *ListJoinKeys {
+	if x != nil {
+		if x, ok := x.Op.(*Query_ListJoinKeys); ok {
+			return x.ListJoinKeys
+		}
+	}
+	return nil
+}
+
 type isQuery_Op interface {
 	isQuery_Op()
 }
@@ -2312,6 +2940,18 @@ type Query_GetQueue struct {
 	GetQueue *GetQueue `protobuf:"bytes,14,opt,name=get_queue,json=getQueue,proto3,oneof"`
 }
 
+type Query_ListUsers struct {
+	ListUsers *ListUsers `protobuf:"bytes,15,opt,name=list_users,json=listUsers,proto3,oneof"`
+}
+
+type Query_ListApiKeys struct {
+	ListApiKeys *ListAPIKeys `protobuf:"bytes,16,opt,name=list_api_keys,json=listApiKeys,proto3,oneof"`
+}
+
+type Query_ListJoinKeys struct {
+	ListJoinKeys *ListJoinKeys `protobuf:"bytes,17,opt,name=list_join_keys,json=listJoinKeys,proto3,oneof"`
+}
+
 func (*Query_GetUser) isQuery_Op() {}
 
 func (*Query_ListQueues) isQuery_Op() {}
@@ -2322,6 +2962,12 @@ func (*Query_CheckPrincipal) isQuery_Op() {}
 
 func (*Query_GetQueue) isQuery_Op() {}
 
+func (*Query_ListUsers) isQuery_Op() {}
+
+func (*Query_ListApiKeys) isQuery_Op() {}
+
+func (*Query_ListJoinKeys) isQuery_Op() {}
+
 type GetUser struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -2331,7 +2977,7 @@ type GetUser struct {
 
 func (x *GetUser) Reset() {
 	*x = GetUser{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[33]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2343,7 +2989,7 @@ func (x *GetUser) String() string {
 func (*GetUser) ProtoMessage() {}
 
 func (x *GetUser) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[33]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2356,7 +3002,7 @@ func (x *GetUser) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetUser.ProtoReflect.Descriptor instead.
 func (*GetUser) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{33}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *GetUser) GetName() string {
@@ -2376,7 +3022,7 @@ type ListQueues struct {
 
 func (x *ListQueues) Reset() {
 	*x = ListQueues{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[34]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2388,7 +3034,7 @@ func (x *ListQueues) String() string {
 func (*ListQueues) ProtoMessage() {}
 
 func (x *ListQueues) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[34]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2401,7 +3047,7 @@ func (x *ListQueues) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListQueues.ProtoReflect.Descriptor instead.
 func (*ListQueues) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{34}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *ListQueues) GetAfter() string {
@@ -2427,7 +3073,7 @@ type GetQueue struct {
 
 func (x *GetQueue) Reset() {
 	*x = GetQueue{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[35]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2439,7 +3085,7 @@ func (x *GetQueue) String() string {
 func (*GetQueue) ProtoMessage() {}
 
 func (x *GetQueue) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[35]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2452,7 +3098,7 @@ func (x *GetQueue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetQueue.ProtoReflect.Descriptor instead.
 func (*GetQueue) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{35}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *GetQueue) GetName() string {
@@ -2470,7 +3116,7 @@ type GetKeys struct {
 
 func (x *GetKeys) Reset() {
 	*x = GetKeys{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[36]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2482,7 +3128,7 @@ func (x *GetKeys) String() string {
 func (*GetKeys) ProtoMessage() {}
 
 func (x *GetKeys) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[36]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2495,18 +3141,20 @@ func (x *GetKeys) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetKeys.ProtoReflect.Descriptor instead.
 func (*GetKeys) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{36}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{44}
 }
 
+// CheckPrincipal answers with the public part of the principal's record.
 type CheckPrincipal struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
+	Admin         bool                   `protobuf:"varint,1,opt,name=admin,proto3" json:"admin,omitempty"` // refuse everybody else
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CheckPrincipal) Reset() {
 	*x = CheckPrincipal{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[37]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2518,7 +3166,7 @@ func (x *CheckPrincipal) String() string {
 func (*CheckPrincipal) ProtoMessage() {}
 
 func (x *CheckPrincipal) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[37]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2531,18 +3179,180 @@ func (x *CheckPrincipal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckPrincipal.ProtoReflect.Descriptor instead.
 func (*CheckPrincipal) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{37}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{45}
+}
+
+func (x *CheckPrincipal) GetAdmin() bool {
+	if x != nil {
+		return x.Admin
+	}
+	return false
+}
+
+// ListUsers lists users by name, without password hashes. The principal must be an admin.
+type ListUsers struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	After         string                 `protobuf:"bytes,1,opt,name=after,proto3" json:"after,omitempty"`
+	Limit         uint32                 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListUsers) Reset() {
+	*x = ListUsers{}
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[46]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListUsers) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListUsers) ProtoMessage() {}
+
+func (x *ListUsers) ProtoReflect() protoreflect.Message {
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[46]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListUsers.ProtoReflect.Descriptor instead.
+func (*ListUsers) Descriptor() ([]byte, []int) {
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{46}
+}
+
+func (x *ListUsers) GetAfter() string {
+	if x != nil {
+		return x.After
+	}
+	return ""
+}
+
+func (x *ListUsers) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+// ListAPIKeys lists the keys of a user by id, without hashes.
+type ListAPIKeys struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	After         uint64                 `protobuf:"varint,1,opt,name=after,proto3" json:"after,omitempty"`
+	Limit         uint32                 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`
+	UserName      string                 `protobuf:"bytes,3,opt,name=user_name,json=userName,proto3" json:"user_name,omitempty"` // empty: the principal's. Another's only for admins
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListAPIKeys) Reset() {
+	*x = ListAPIKeys{}
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[47]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListAPIKeys) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListAPIKeys) ProtoMessage() {}
+
+func (x *ListAPIKeys) ProtoReflect() protoreflect.Message {
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[47]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListAPIKeys.ProtoReflect.Descriptor instead.
+func (*ListAPIKeys) Descriptor() ([]byte, []int) {
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{47}
+}
+
+func (x *ListAPIKeys) GetAfter() uint64 {
+	if x != nil {
+		return x.After
+	}
+	return 0
+}
+
+func (x *ListAPIKeys) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+func (x *ListAPIKeys) GetUserName() string {
+	if x != nil {
+		return x.UserName
+	}
+	return ""
+}
+
+// ListJoinKeys lists the join tokens, without their keys. The principal must be an admin.
+type ListJoinKeys struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListJoinKeys) Reset() {
+	*x = ListJoinKeys{}
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[48]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListJoinKeys) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListJoinKeys) ProtoMessage() {}
+
+func (x *ListJoinKeys) ProtoReflect() protoreflect.Message {
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[48]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListJoinKeys.ProtoReflect.Descriptor instead.
+func (*ListJoinKeys) Descriptor() ([]byte, []int) {
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{48}
 }
 
 type QueryResult struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	Error *Error                 `protobuf:"bytes,1,opt,name=error,proto3" json:"error,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Error   *Error                 `protobuf:"bytes,1,opt,name=error,proto3" json:"error,omitempty"`
+	KeyIdle bool                   `protobuf:"varint,2,opt,name=key_idle,json=keyIdle,proto3" json:"key_idle,omitempty"` // the use of the principal's API key in this hour is not noted yet
 	// Types that are valid to be assigned to Value:
 	//
 	//	*QueryResult_User
 	//	*QueryResult_Queues
 	//	*QueryResult_Keys
 	//	*QueryResult_Queue
+	//	*QueryResult_Users
+	//	*QueryResult_ApiKeys
+	//	*QueryResult_JoinKeys
 	Value         isQueryResult_Value `protobuf_oneof:"value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2550,7 +3360,7 @@ type QueryResult struct {
 
 func (x *QueryResult) Reset() {
 	*x = QueryResult{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[38]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2562,7 +3372,7 @@ func (x *QueryResult) String() string {
 func (*QueryResult) ProtoMessage() {}
 
 func (x *QueryResult) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[38]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2575,7 +3385,7 @@ func (x *QueryResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryResult.ProtoReflect.Descriptor instead.
 func (*QueryResult) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{38}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *QueryResult) GetError() *Error {
@@ -2583,6 +3393,13 @@ func (x *QueryResult) GetError() *Error {
 		return x.Error
 	}
 	return nil
+}
+
+func (x *QueryResult) GetKeyIdle() bool {
+	if x != nil {
+		return x.KeyIdle
+	}
+	return false
 }
 
 func (x *QueryResult) GetValue() isQueryResult_Value {
@@ -2628,6 +3445,33 @@ func (x *QueryResult) GetQueue() *QueueInfo {
 	return nil
 }
 
+func (x *QueryResult) GetUsers() *UserList {
+	if x != nil {
+		if x, ok := x.Value.(*QueryResult_Users); ok {
+			return x.Users
+		}
+	}
+	return nil
+}
+
+func (x *QueryResult) GetApiKeys() *APIKeyList {
+	if x != nil {
+		if x, ok := x.Value.(*QueryResult_ApiKeys); ok {
+			return x.ApiKeys
+		}
+	}
+	return nil
+}
+
+func (x *QueryResult) GetJoinKeys() *JoinKeyList {
+	if x != nil {
+		if x, ok := x.Value.(*QueryResult_JoinKeys); ok {
+			return x.JoinKeys
+		}
+	}
+	return nil
+}
+
 type isQueryResult_Value interface {
 	isQueryResult_Value()
 }
@@ -2648,6 +3492,18 @@ type QueryResult_Queue struct {
 	Queue *QueueInfo `protobuf:"bytes,13,opt,name=queue,proto3,oneof"`
 }
 
+type QueryResult_Users struct {
+	Users *UserList `protobuf:"bytes,14,opt,name=users,proto3,oneof"`
+}
+
+type QueryResult_ApiKeys struct {
+	ApiKeys *APIKeyList `protobuf:"bytes,15,opt,name=api_keys,json=apiKeys,proto3,oneof"`
+}
+
+type QueryResult_JoinKeys struct {
+	JoinKeys *JoinKeyList `protobuf:"bytes,16,opt,name=join_keys,json=joinKeys,proto3,oneof"`
+}
+
 func (*QueryResult_User) isQueryResult_Value() {}
 
 func (*QueryResult_Queues) isQueryResult_Value() {}
@@ -2655,6 +3511,160 @@ func (*QueryResult_Queues) isQueryResult_Value() {}
 func (*QueryResult_Keys) isQueryResult_Value() {}
 
 func (*QueryResult_Queue) isQueryResult_Value() {}
+
+func (*QueryResult_Users) isQueryResult_Value() {}
+
+func (*QueryResult_ApiKeys) isQueryResult_Value() {}
+
+func (*QueryResult_JoinKeys) isQueryResult_Value() {}
+
+type UserList struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Users         []*User                `protobuf:"bytes,1,rep,name=users,proto3" json:"users,omitempty"`
+	More          bool                   `protobuf:"varint,2,opt,name=more,proto3" json:"more,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UserList) Reset() {
+	*x = UserList{}
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[50]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UserList) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UserList) ProtoMessage() {}
+
+func (x *UserList) ProtoReflect() protoreflect.Message {
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[50]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UserList.ProtoReflect.Descriptor instead.
+func (*UserList) Descriptor() ([]byte, []int) {
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{50}
+}
+
+func (x *UserList) GetUsers() []*User {
+	if x != nil {
+		return x.Users
+	}
+	return nil
+}
+
+func (x *UserList) GetMore() bool {
+	if x != nil {
+		return x.More
+	}
+	return false
+}
+
+type APIKeyList struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ApiKeys       []*APIKey              `protobuf:"bytes,1,rep,name=api_keys,json=apiKeys,proto3" json:"api_keys,omitempty"`
+	More          bool                   `protobuf:"varint,2,opt,name=more,proto3" json:"more,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *APIKeyList) Reset() {
+	*x = APIKeyList{}
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[51]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *APIKeyList) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*APIKeyList) ProtoMessage() {}
+
+func (x *APIKeyList) ProtoReflect() protoreflect.Message {
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[51]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use APIKeyList.ProtoReflect.Descriptor instead.
+func (*APIKeyList) Descriptor() ([]byte, []int) {
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{51}
+}
+
+func (x *APIKeyList) GetApiKeys() []*APIKey {
+	if x != nil {
+		return x.ApiKeys
+	}
+	return nil
+}
+
+func (x *APIKeyList) GetMore() bool {
+	if x != nil {
+		return x.More
+	}
+	return false
+}
+
+type JoinKeyList struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	JoinKeys      []*JoinKey             `protobuf:"bytes,1,rep,name=join_keys,json=joinKeys,proto3" json:"join_keys,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *JoinKeyList) Reset() {
+	*x = JoinKeyList{}
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[52]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *JoinKeyList) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*JoinKeyList) ProtoMessage() {}
+
+func (x *JoinKeyList) ProtoReflect() protoreflect.Message {
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[52]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use JoinKeyList.ProtoReflect.Descriptor instead.
+func (*JoinKeyList) Descriptor() ([]byte, []int) {
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{52}
+}
+
+func (x *JoinKeyList) GetJoinKeys() []*JoinKey {
+	if x != nil {
+		return x.JoinKeys
+	}
+	return nil
+}
 
 type QueueList struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2666,7 +3676,7 @@ type QueueList struct {
 
 func (x *QueueList) Reset() {
 	*x = QueueList{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[39]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2678,7 +3688,7 @@ func (x *QueueList) String() string {
 func (*QueueList) ProtoMessage() {}
 
 func (x *QueueList) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[39]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2691,7 +3701,7 @@ func (x *QueueList) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueueList.ProtoReflect.Descriptor instead.
 func (*QueueList) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{39}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *QueueList) GetQueues() []*QueueInfo {
@@ -2718,7 +3728,7 @@ type Keys struct {
 
 func (x *Keys) Reset() {
 	*x = Keys{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[40]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2730,7 +3740,7 @@ func (x *Keys) String() string {
 func (*Keys) ProtoMessage() {}
 
 func (x *Keys) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[40]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2743,7 +3753,7 @@ func (x *Keys) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Keys.ProtoReflect.Descriptor instead.
 func (*Keys) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{40}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *Keys) GetSigningKeys() []*SigningKey {
@@ -2776,7 +3786,7 @@ type QueueInfo struct {
 
 func (x *QueueInfo) Reset() {
 	*x = QueueInfo{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[41]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2788,7 +3798,7 @@ func (x *QueueInfo) String() string {
 func (*QueueInfo) ProtoMessage() {}
 
 func (x *QueueInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[41]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2801,7 +3811,7 @@ func (x *QueueInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueueInfo.ProtoReflect.Descriptor instead.
 func (*QueueInfo) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{41}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *QueueInfo) GetName() string {
@@ -2867,7 +3877,7 @@ type Cluster struct {
 
 func (x *Cluster) Reset() {
 	*x = Cluster{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[42]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2879,7 +3889,7 @@ func (x *Cluster) String() string {
 func (*Cluster) ProtoMessage() {}
 
 func (x *Cluster) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[42]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2892,7 +3902,7 @@ func (x *Cluster) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cluster.ProtoReflect.Descriptor instead.
 func (*Cluster) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{42}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *Cluster) GetId() string {
@@ -2935,13 +3945,14 @@ type JoinKey struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	Key           []byte                 `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
+	CreatedMs     int64                  `protobuf:"varint,3,opt,name=created_ms,json=createdMs,proto3" json:"created_ms,omitempty"` // 0: the cluster began with it
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *JoinKey) Reset() {
 	*x = JoinKey{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[43]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2953,7 +3964,7 @@ func (x *JoinKey) String() string {
 func (*JoinKey) ProtoMessage() {}
 
 func (x *JoinKey) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[43]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2966,7 +3977,7 @@ func (x *JoinKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinKey.ProtoReflect.Descriptor instead.
 func (*JoinKey) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{43}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *JoinKey) GetId() string {
@@ -2983,6 +3994,13 @@ func (x *JoinKey) GetKey() []byte {
 	return nil
 }
 
+func (x *JoinKey) GetCreatedMs() int64 {
+	if x != nil {
+		return x.CreatedMs
+	}
+	return 0
+}
+
 type SigningKey struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -2993,7 +4011,7 @@ type SigningKey struct {
 
 func (x *SigningKey) Reset() {
 	*x = SigningKey{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[44]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3005,7 +4023,7 @@ func (x *SigningKey) String() string {
 func (*SigningKey) ProtoMessage() {}
 
 func (x *SigningKey) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[44]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3018,7 +4036,7 @@ func (x *SigningKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SigningKey.ProtoReflect.Descriptor instead.
 func (*SigningKey) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{44}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *SigningKey) GetId() string {
@@ -3048,7 +4066,7 @@ type Member struct {
 
 func (x *Member) Reset() {
 	*x = Member{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[45]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3060,7 +4078,7 @@ func (x *Member) String() string {
 func (*Member) ProtoMessage() {}
 
 func (x *Member) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[45]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3073,7 +4091,7 @@ func (x *Member) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Member.ProtoReflect.Descriptor instead.
 func (*Member) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{45}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *Member) GetId() string {
@@ -3119,13 +4137,15 @@ type User struct {
 	Version       uint64                 `protobuf:"varint,4,opt,name=version,proto3" json:"version,omitempty"` // raised by everything that invalidates tokens
 	Role          string                 `protobuf:"bytes,5,opt,name=role,proto3" json:"role,omitempty"`        // "admin" or "user"
 	Families      uint32                 `protobuf:"varint,6,opt,name=families,proto3" json:"families,omitempty"`
+	ApiKeys       uint32                 `protobuf:"varint,7,opt,name=api_keys,json=apiKeys,proto3" json:"api_keys,omitempty"`
+	CreatedMs     int64                  `protobuf:"varint,8,opt,name=created_ms,json=createdMs,proto3" json:"created_ms,omitempty"` // 0: made before this was recorded
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *User) Reset() {
 	*x = User{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[46]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3137,7 +4157,7 @@ func (x *User) String() string {
 func (*User) ProtoMessage() {}
 
 func (x *User) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[46]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3150,7 +4170,7 @@ func (x *User) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use User.ProtoReflect.Descriptor instead.
 func (*User) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{46}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *User) GetId() uint64 {
@@ -3195,6 +4215,129 @@ func (x *User) GetFamilies() uint32 {
 	return 0
 }
 
+func (x *User) GetApiKeys() uint32 {
+	if x != nil {
+		return x.ApiKeys
+	}
+	return 0
+}
+
+func (x *User) GetCreatedMs() int64 {
+	if x != nil {
+		return x.CreatedMs
+	}
+	return 0
+}
+
+// APIKey is one key of a user. The key itself is known to its owner only.
+type APIKey struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	User          uint64                 `protobuf:"varint,2,opt,name=user,proto3" json:"user,omitempty"`
+	UserName      string                 `protobuf:"bytes,3,opt,name=user_name,json=userName,proto3" json:"user_name,omitempty"`
+	Name          string                 `protobuf:"bytes,4,opt,name=name,proto3" json:"name,omitempty"` // what its owner calls it
+	Hash          []byte                 `protobuf:"bytes,5,opt,name=hash,proto3" json:"hash,omitempty"`
+	Hint          string                 `protobuf:"bytes,6,opt,name=hint,proto3" json:"hint,omitempty"`
+	CreatedMs     int64                  `protobuf:"varint,7,opt,name=created_ms,json=createdMs,proto3" json:"created_ms,omitempty"`
+	ExpiresMs     int64                  `protobuf:"varint,8,opt,name=expires_ms,json=expiresMs,proto3" json:"expires_ms,omitempty"`      // 0: never
+	LastUsedMs    int64                  `protobuf:"varint,9,opt,name=last_used_ms,json=lastUsedMs,proto3" json:"last_used_ms,omitempty"` // the beginning of the hour; 0: never
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *APIKey) Reset() {
+	*x = APIKey{}
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[61]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *APIKey) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*APIKey) ProtoMessage() {}
+
+func (x *APIKey) ProtoReflect() protoreflect.Message {
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[61]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use APIKey.ProtoReflect.Descriptor instead.
+func (*APIKey) Descriptor() ([]byte, []int) {
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{61}
+}
+
+func (x *APIKey) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *APIKey) GetUser() uint64 {
+	if x != nil {
+		return x.User
+	}
+	return 0
+}
+
+func (x *APIKey) GetUserName() string {
+	if x != nil {
+		return x.UserName
+	}
+	return ""
+}
+
+func (x *APIKey) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *APIKey) GetHash() []byte {
+	if x != nil {
+		return x.Hash
+	}
+	return nil
+}
+
+func (x *APIKey) GetHint() string {
+	if x != nil {
+		return x.Hint
+	}
+	return ""
+}
+
+func (x *APIKey) GetCreatedMs() int64 {
+	if x != nil {
+		return x.CreatedMs
+	}
+	return 0
+}
+
+func (x *APIKey) GetExpiresMs() int64 {
+	if x != nil {
+		return x.ExpiresMs
+	}
+	return 0
+}
+
+func (x *APIKey) GetLastUsedMs() int64 {
+	if x != nil {
+		return x.LastUsedMs
+	}
+	return 0
+}
+
 type TokenFamily struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -3211,7 +4354,7 @@ type TokenFamily struct {
 
 func (x *TokenFamily) Reset() {
 	*x = TokenFamily{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[47]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3223,7 +4366,7 @@ func (x *TokenFamily) String() string {
 func (*TokenFamily) ProtoMessage() {}
 
 func (x *TokenFamily) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[47]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3236,7 +4379,7 @@ func (x *TokenFamily) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TokenFamily.ProtoReflect.Descriptor instead.
 func (*TokenFamily) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{47}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *TokenFamily) GetId() uint64 {
@@ -3306,7 +4449,7 @@ type Rotation struct {
 
 func (x *Rotation) Reset() {
 	*x = Rotation{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[48]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3318,7 +4461,7 @@ func (x *Rotation) String() string {
 func (*Rotation) ProtoMessage() {}
 
 func (x *Rotation) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[48]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3331,7 +4474,7 @@ func (x *Rotation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rotation.ProtoReflect.Descriptor instead.
 func (*Rotation) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{48}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *Rotation) GetGeneration() uint64 {
@@ -3358,7 +4501,7 @@ type QueueSettings struct {
 
 func (x *QueueSettings) Reset() {
 	*x = QueueSettings{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[49]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3370,7 +4513,7 @@ func (x *QueueSettings) String() string {
 func (*QueueSettings) ProtoMessage() {}
 
 func (x *QueueSettings) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[49]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3383,7 +4526,7 @@ func (x *QueueSettings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueueSettings.ProtoReflect.Descriptor instead.
 func (*QueueSettings) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{49}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *QueueSettings) GetMaxLength() uint64 {
@@ -3418,7 +4561,7 @@ type Queue struct {
 
 func (x *Queue) Reset() {
 	*x = Queue{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[50]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3430,7 +4573,7 @@ func (x *Queue) String() string {
 func (*Queue) ProtoMessage() {}
 
 func (x *Queue) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[50]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3443,7 +4586,7 @@ func (x *Queue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Queue.ProtoReflect.Descriptor instead.
 func (*Queue) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{50}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *Queue) GetId() uint64 {
@@ -3527,7 +4670,7 @@ type Message struct {
 
 func (x *Message) Reset() {
 	*x = Message{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[51]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3539,7 +4682,7 @@ func (x *Message) String() string {
 func (*Message) ProtoMessage() {}
 
 func (x *Message) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[51]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3552,7 +4695,7 @@ func (x *Message) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Message.ProtoReflect.Descriptor instead.
 func (*Message) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{51}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *Message) GetSentMs() int64 {
@@ -3580,7 +4723,7 @@ type Content struct {
 
 func (x *Content) Reset() {
 	*x = Content{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[52]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3592,7 +4735,7 @@ func (x *Content) String() string {
 func (*Content) ProtoMessage() {}
 
 func (x *Content) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[52]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3605,7 +4748,7 @@ func (x *Content) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Content.ProtoReflect.Descriptor instead.
 func (*Content) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{52}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *Content) GetBody() string {
@@ -3637,7 +4780,7 @@ type Attribute struct {
 
 func (x *Attribute) Reset() {
 	*x = Attribute{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[53]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3649,7 +4792,7 @@ func (x *Attribute) String() string {
 func (*Attribute) ProtoMessage() {}
 
 func (x *Attribute) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[53]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3662,7 +4805,7 @@ func (x *Attribute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attribute.ProtoReflect.Descriptor instead.
 func (*Attribute) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{53}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *Attribute) GetName() string {
@@ -3728,8 +4871,7 @@ const file_fsm_fsmpb_fsm_proto_rawDesc = "" +
 	"\x05Entry\x12\x14\n" +
 	"\x05group\x18\x01 \x01(\rR\x05group\x12\x15\n" +
 	"\x06now_ms\x18\x02 \x01(\x03R\x05nowMs\x12\x1a\n" +
-	"\bcommands\x18\x03 \x03(\fR\bcommands\"\x8f\n" +
-	"\n" +
+	"\bcommands\x18\x03 \x03(\fR\bcommands\"\x8f\x0e\n" +
 	"\aCommand\x126\n" +
 	"\tprincipal\x18\x01 \x01(\v2\x18.fastqueue.fsm.PrincipalR\tprincipal\x120\n" +
 	"\asession\x18\x02 \x01(\v2\x16.fastqueue.fsm.SessionR\asession\x12)\n" +
@@ -3738,13 +4880,22 @@ const file_fsm_fsmpb_fsm_proto_rawDesc = "" +
 	"\finit_cluster\x18\v \x01(\v2\x1a.fastqueue.fsm.InitClusterH\x00R\vinitCluster\x129\n" +
 	"\n" +
 	"put_member\x18\f \x01(\v2\x18.fastqueue.fsm.PutMemberH\x00R\tputMember\x12B\n" +
-	"\rremove_member\x18\r \x01(\v2\x1b.fastqueue.fsm.RemoveMemberH\x00R\fremoveMember\x12B\n" +
+	"\rremove_member\x18\r \x01(\v2\x1b.fastqueue.fsm.RemoveMemberH\x00R\fremoveMember\x12=\n" +
+	"\fput_join_key\x18\x0e \x01(\v2\x19.fastqueue.fsm.PutJoinKeyH\x00R\n" +
+	"putJoinKey\x12F\n" +
+	"\x0fremove_join_key\x18\x0f \x01(\v2\x1c.fastqueue.fsm.RemoveJoinKeyH\x00R\rremoveJoinKey\x12B\n" +
 	"\rregister_user\x18\x14 \x01(\v2\x1b.fastqueue.fsm.RegisterUserH\x00R\fregisterUser\x12,\n" +
 	"\x05login\x18\x15 \x01(\v2\x14.fastqueue.fsm.LoginH\x00R\x05login\x12B\n" +
 	"\rrefresh_token\x18\x16 \x01(\v2\x1b.fastqueue.fsm.RefreshTokenH\x00R\frefreshToken\x12H\n" +
 	"\x0fchange_password\x18\x17 \x01(\v2\x1d.fastqueue.fsm.ChangePasswordH\x00R\x0echangePassword\x12<\n" +
 	"\vdelete_user\x18\x18 \x01(\v2\x19.fastqueue.fsm.DeleteUserH\x00R\n" +
-	"deleteUser\x12?\n" +
+	"deleteUser\x12/\n" +
+	"\x06logout\x18\x19 \x01(\v2\x15.fastqueue.fsm.LogoutH\x00R\x06logout\x123\n" +
+	"\bset_role\x18\x1a \x01(\v2\x16.fastqueue.fsm.SetRoleH\x00R\asetRole\x12E\n" +
+	"\x0ereset_password\x18\x1b \x01(\v2\x1c.fastqueue.fsm.ResetPasswordH\x00R\rresetPassword\x12C\n" +
+	"\x0ecreate_api_key\x18\x1c \x01(\v2\x1b.fastqueue.fsm.CreateAPIKeyH\x00R\fcreateApiKey\x12C\n" +
+	"\x0edelete_api_key\x18\x1d \x01(\v2\x1b.fastqueue.fsm.DeleteAPIKeyH\x00R\fdeleteApiKey\x12@\n" +
+	"\rtouch_api_key\x182 \x01(\v2\x1a.fastqueue.fsm.TouchAPIKeyH\x00R\vtouchApiKey\x12?\n" +
 	"\fcreate_queue\x18\x1e \x01(\v2\x1a.fastqueue.fsm.CreateQueueH\x00R\vcreateQueue\x12?\n" +
 	"\fupdate_queue\x18\x1f \x01(\v2\x1a.fastqueue.fsm.UpdateQueueH\x00R\vupdateQueue\x12?\n" +
 	"\fdelete_queue\x18  \x01(\v2\x1a.fastqueue.fsm.DeleteQueueH\x00R\vdeleteQueue\x12<\n" +
@@ -3755,11 +4906,13 @@ const file_fsm_fsmpb_fsm_proto_rawDesc = "" +
 	"\x0edelete_message\x18* \x01(\v2\x1c.fastqueue.fsm.DeleteMessageH\x00R\rdeleteMessage\x12H\n" +
 	"\x0frelease_message\x18+ \x01(\v2\x1d.fastqueue.fsm.ReleaseMessageH\x00R\x0ereleaseMessage\x12N\n" +
 	"\x11change_visibility\x18, \x01(\v2\x1f.fastqueue.fsm.ChangeVisibilityH\x00R\x10changeVisibilityB\x04\n" +
-	"\x02op\"M\n" +
+	"\x02op\"~\n" +
 	"\tPrincipal\x12\x12\n" +
 	"\x04name\x18\x03 \x01(\tR\x04name\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\x04R\x04user\x12\x18\n" +
-	"\aversion\x18\x02 \x01(\x04R\aversion\"l\n" +
+	"\aversion\x18\x02 \x01(\x04R\aversion\x12\x16\n" +
+	"\x06family\x18\x04 \x01(\x04R\x06family\x12\x17\n" +
+	"\aapi_key\x18\x05 \x01(\fR\x06apiKey\"l\n" +
 	"\aSession\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12\x16\n" +
@@ -3778,10 +4931,16 @@ const file_fsm_fsmpb_fsm_proto_rawDesc = "" +
 	"\tPutMember\x12-\n" +
 	"\x06member\x18\x01 \x01(\v2\x15.fastqueue.fsm.MemberR\x06member\"\x1e\n" +
 	"\fRemoveMember\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\tR\x02id\"G\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"?\n" +
+	"\n" +
+	"PutJoinKey\x121\n" +
+	"\bjoin_key\x18\x01 \x01(\v2\x16.fastqueue.fsm.JoinKeyR\ajoinKey\"\x1f\n" +
+	"\rRemoveJoinKey\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"b\n" +
 	"\fRegisterUser\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12#\n" +
-	"\rpassword_hash\x18\x02 \x01(\tR\fpasswordHash\"5\n" +
+	"\rpassword_hash\x18\x02 \x01(\tR\fpasswordHash\x12\x19\n" +
+	"\bby_admin\x18\x03 \x01(\bR\abyAdmin\"5\n" +
 	"\x05Login\x12,\n" +
 	"\x04user\x18\x01 \x01(\v2\x18.fastqueue.fsm.PrincipalR\x04user\"Z\n" +
 	"\fRefreshToken\x12\x12\n" +
@@ -3795,7 +4954,26 @@ const file_fsm_fsmpb_fsm_proto_rawDesc = "" +
 	"\rpassword_hash\x18\x02 \x01(\tR\fpasswordHash\":\n" +
 	"\n" +
 	"DeleteUser\x12,\n" +
-	"\x04user\x18\x01 \x01(\v2\x18.fastqueue.fsm.PrincipalR\x04user\"[\n" +
+	"\x04user\x18\x01 \x01(\v2\x18.fastqueue.fsm.PrincipalR\x04user\"4\n" +
+	"\x06Logout\x12\x12\n" +
+	"\x04user\x18\x01 \x01(\x04R\x04user\x12\x16\n" +
+	"\x06family\x18\x02 \x01(\x04R\x06family\"1\n" +
+	"\aSetRole\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04role\x18\x02 \x01(\tR\x04role\"^\n" +
+	"\rResetPassword\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12#\n" +
+	"\rpassword_hash\x18\x02 \x01(\tR\fpasswordHash\x12\x14\n" +
+	"\x05local\x18\x03 \x01(\bR\x05local\"r\n" +
+	"\fCreateAPIKey\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04hash\x18\x02 \x01(\fR\x04hash\x12\x12\n" +
+	"\x04hint\x18\x03 \x01(\tR\x04hint\x12&\n" +
+	"\x0fexpires_in_days\x18\x04 \x01(\rR\rexpiresInDays\";\n" +
+	"\fDeleteAPIKey\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x1b\n" +
+	"\tuser_name\x18\x02 \x01(\tR\buserName\"\r\n" +
+	"\vTouchAPIKey\"[\n" +
 	"\vCreateQueue\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x128\n" +
 	"\bsettings\x18\x02 \x01(\v2\x1c.fastqueue.fsm.QueueSettingsR\bsettings\"\xa4\x01\n" +
@@ -3841,7 +5019,7 @@ const file_fsm_fsmpb_fsm_proto_rawDesc = "" +
 	"\bdelivery\x18\x03 \x01(\rR\bdelivery\"3\n" +
 	"\x05Error\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x16\n" +
-	"\x06detail\x18\x02 \x01(\tR\x06detail\"\xbe\x03\n" +
+	"\x06detail\x18\x02 \x01(\tR\x06detail\"\xa5\x04\n" +
 	"\x06Result\x12*\n" +
 	"\x05error\x18\x01 \x01(\v2\x14.fastqueue.fsm.ErrorR\x05error\x12)\n" +
 	"\x04user\x18\n" +
@@ -3851,7 +5029,9 @@ const file_fsm_fsmpb_fsm_proto_rawDesc = "" +
 	"\x04send\x18\r \x01(\v2\x19.fastqueue.fsm.SendResultH\x00R\x04send\x128\n" +
 	"\areceive\x18\x0e \x01(\v2\x1c.fastqueue.fsm.ReceiveResultH\x00R\areceive\x125\n" +
 	"\x06delete\x18\x0f \x01(\v2\x1b.fastqueue.fsm.DeleteResultH\x00R\x06delete\x12J\n" +
-	"\x11change_visibility\x18\x10 \x01(\v2\x1b.fastqueue.fsm.DeleteResultH\x00R\x10changeVisibilityB\a\n" +
+	"\x11change_visibility\x18\x10 \x01(\v2\x1b.fastqueue.fsm.DeleteResultH\x00R\x10changeVisibility\x120\n" +
+	"\aapi_key\x18\x11 \x01(\v2\x15.fastqueue.fsm.APIKeyH\x00R\x06apiKey\x123\n" +
+	"\bjoin_key\x18\x12 \x01(\v2\x16.fastqueue.fsm.JoinKeyH\x00R\ajoinKeyB\a\n" +
 	"\x05value\"Z\n" +
 	"\n" +
 	"SendResult\x12\x14\n" +
@@ -3875,7 +5055,7 @@ const file_fsm_fsmpb_fsm_proto_rawDesc = "" +
 	"\amessage\x18\x05 \x01(\v2\x16.fastqueue.fsm.MessageR\amessage\x12\x1a\n" +
 	"\bdelivery\x18\x06 \x01(\rR\bdelivery\"<\n" +
 	"\fDeleteResult\x12,\n" +
-	"\x06errors\x18\x01 \x03(\v2\x14.fastqueue.fsm.ErrorR\x06errors\"\xef\x02\n" +
+	"\x06errors\x18\x01 \x03(\v2\x14.fastqueue.fsm.ErrorR\x06errors\"\xb1\x04\n" +
 	"\x05Query\x126\n" +
 	"\tprincipal\x18\x01 \x01(\v2\x18.fastqueue.fsm.PrincipalR\tprincipal\x123\n" +
 	"\bget_user\x18\n" +
@@ -3884,7 +5064,11 @@ const file_fsm_fsmpb_fsm_proto_rawDesc = "" +
 	"listQueues\x123\n" +
 	"\bget_keys\x18\f \x01(\v2\x16.fastqueue.fsm.GetKeysH\x00R\agetKeys\x12H\n" +
 	"\x0fcheck_principal\x18\r \x01(\v2\x1d.fastqueue.fsm.CheckPrincipalH\x00R\x0echeckPrincipal\x126\n" +
-	"\tget_queue\x18\x0e \x01(\v2\x17.fastqueue.fsm.GetQueueH\x00R\bgetQueueB\x04\n" +
+	"\tget_queue\x18\x0e \x01(\v2\x17.fastqueue.fsm.GetQueueH\x00R\bgetQueue\x129\n" +
+	"\n" +
+	"list_users\x18\x0f \x01(\v2\x18.fastqueue.fsm.ListUsersH\x00R\tlistUsers\x12@\n" +
+	"\rlist_api_keys\x18\x10 \x01(\v2\x1a.fastqueue.fsm.ListAPIKeysH\x00R\vlistApiKeys\x12C\n" +
+	"\x0elist_join_keys\x18\x11 \x01(\v2\x1b.fastqueue.fsm.ListJoinKeysH\x00R\flistJoinKeysB\x04\n" +
 	"\x02op\"\x1d\n" +
 	"\aGetUser\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\"8\n" +
@@ -3894,16 +5078,38 @@ const file_fsm_fsmpb_fsm_proto_rawDesc = "" +
 	"\x05limit\x18\x02 \x01(\rR\x05limit\"\x1e\n" +
 	"\bGetQueue\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\"\t\n" +
-	"\aGetKeys\"\x10\n" +
-	"\x0eCheckPrincipal\"\xfe\x01\n" +
+	"\aGetKeys\"&\n" +
+	"\x0eCheckPrincipal\x12\x14\n" +
+	"\x05admin\x18\x01 \x01(\bR\x05admin\"7\n" +
+	"\tListUsers\x12\x14\n" +
+	"\x05after\x18\x01 \x01(\tR\x05after\x12\x14\n" +
+	"\x05limit\x18\x02 \x01(\rR\x05limit\"V\n" +
+	"\vListAPIKeys\x12\x14\n" +
+	"\x05after\x18\x01 \x01(\x04R\x05after\x12\x14\n" +
+	"\x05limit\x18\x02 \x01(\rR\x05limit\x12\x1b\n" +
+	"\tuser_name\x18\x03 \x01(\tR\buserName\"\x0e\n" +
+	"\fListJoinKeys\"\xbd\x03\n" +
 	"\vQueryResult\x12*\n" +
-	"\x05error\x18\x01 \x01(\v2\x14.fastqueue.fsm.ErrorR\x05error\x12)\n" +
+	"\x05error\x18\x01 \x01(\v2\x14.fastqueue.fsm.ErrorR\x05error\x12\x19\n" +
+	"\bkey_idle\x18\x02 \x01(\bR\akeyIdle\x12)\n" +
 	"\x04user\x18\n" +
 	" \x01(\v2\x13.fastqueue.fsm.UserH\x00R\x04user\x122\n" +
 	"\x06queues\x18\v \x01(\v2\x18.fastqueue.fsm.QueueListH\x00R\x06queues\x12)\n" +
 	"\x04keys\x18\f \x01(\v2\x13.fastqueue.fsm.KeysH\x00R\x04keys\x120\n" +
-	"\x05queue\x18\r \x01(\v2\x18.fastqueue.fsm.QueueInfoH\x00R\x05queueB\a\n" +
-	"\x05value\"Q\n" +
+	"\x05queue\x18\r \x01(\v2\x18.fastqueue.fsm.QueueInfoH\x00R\x05queue\x12/\n" +
+	"\x05users\x18\x0e \x01(\v2\x17.fastqueue.fsm.UserListH\x00R\x05users\x126\n" +
+	"\bapi_keys\x18\x0f \x01(\v2\x19.fastqueue.fsm.APIKeyListH\x00R\aapiKeys\x129\n" +
+	"\tjoin_keys\x18\x10 \x01(\v2\x1a.fastqueue.fsm.JoinKeyListH\x00R\bjoinKeysB\a\n" +
+	"\x05value\"I\n" +
+	"\bUserList\x12)\n" +
+	"\x05users\x18\x01 \x03(\v2\x13.fastqueue.fsm.UserR\x05users\x12\x12\n" +
+	"\x04more\x18\x02 \x01(\bR\x04more\"R\n" +
+	"\n" +
+	"APIKeyList\x120\n" +
+	"\bapi_keys\x18\x01 \x03(\v2\x15.fastqueue.fsm.APIKeyR\aapiKeys\x12\x12\n" +
+	"\x04more\x18\x02 \x01(\bR\x04more\"B\n" +
+	"\vJoinKeyList\x123\n" +
+	"\tjoin_keys\x18\x01 \x03(\v2\x16.fastqueue.fsm.JoinKeyR\bjoinKeys\"Q\n" +
 	"\tQueueList\x120\n" +
 	"\x06queues\x18\x01 \x03(\v2\x18.fastqueue.fsm.QueueInfoR\x06queues\x12\x12\n" +
 	"\x04more\x18\x02 \x01(\bR\x04more\"e\n" +
@@ -3926,10 +5132,12 @@ const file_fsm_fsmpb_fsm_proto_rawDesc = "" +
 	"\x06ca_key\x18\x03 \x01(\fR\x05caKey\x12\x1f\n" +
 	"\vreceipt_key\x18\x04 \x01(\fR\n" +
 	"receiptKey\x123\n" +
-	"\tjoin_keys\x18\x05 \x03(\v2\x16.fastqueue.fsm.JoinKeyR\bjoinKeys\"+\n" +
+	"\tjoin_keys\x18\x05 \x03(\v2\x16.fastqueue.fsm.JoinKeyR\bjoinKeys\"J\n" +
 	"\aJoinKey\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x10\n" +
-	"\x03key\x18\x02 \x01(\fR\x03key\"4\n" +
+	"\x03key\x18\x02 \x01(\fR\x03key\x12\x1d\n" +
+	"\n" +
+	"created_ms\x18\x03 \x01(\x03R\tcreatedMs\"4\n" +
 	"\n" +
 	"SigningKey\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
@@ -3939,14 +5147,30 @@ const file_fsm_fsmpb_fsm_proto_rawDesc = "" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12'\n" +
 	"\x0fcluster_address\x18\x03 \x01(\tR\x0eclusterAddress\x12!\n" +
 	"\fhttp_address\x18\x04 \x01(\tR\vhttpAddress\x12\x18\n" +
-	"\aversion\x18\x05 \x01(\tR\aversion\"\x99\x01\n" +
+	"\aversion\x18\x05 \x01(\tR\aversion\"\xd3\x01\n" +
 	"\x04User\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12#\n" +
 	"\rpassword_hash\x18\x03 \x01(\tR\fpasswordHash\x12\x18\n" +
 	"\aversion\x18\x04 \x01(\x04R\aversion\x12\x12\n" +
 	"\x04role\x18\x05 \x01(\tR\x04role\x12\x1a\n" +
-	"\bfamilies\x18\x06 \x01(\rR\bfamilies\"\xf5\x01\n" +
+	"\bfamilies\x18\x06 \x01(\rR\bfamilies\x12\x19\n" +
+	"\bapi_keys\x18\a \x01(\rR\aapiKeys\x12\x1d\n" +
+	"\n" +
+	"created_ms\x18\b \x01(\x03R\tcreatedMs\"\xe5\x01\n" +
+	"\x06APIKey\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x12\n" +
+	"\x04user\x18\x02 \x01(\x04R\x04user\x12\x1b\n" +
+	"\tuser_name\x18\x03 \x01(\tR\buserName\x12\x12\n" +
+	"\x04name\x18\x04 \x01(\tR\x04name\x12\x12\n" +
+	"\x04hash\x18\x05 \x01(\fR\x04hash\x12\x12\n" +
+	"\x04hint\x18\x06 \x01(\tR\x04hint\x12\x1d\n" +
+	"\n" +
+	"created_ms\x18\a \x01(\x03R\tcreatedMs\x12\x1d\n" +
+	"\n" +
+	"expires_ms\x18\b \x01(\x03R\texpiresMs\x12 \n" +
+	"\flast_used_ms\x18\t \x01(\x03R\n" +
+	"lastUsedMs\"\xf5\x01\n" +
 	"\vTokenFamily\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x12\n" +
 	"\x04user\x18\x02 \x01(\x04R\x04user\x12\x1e\n" +
@@ -4009,7 +5233,7 @@ func file_fsm_fsmpb_fsm_proto_rawDescGZIP() []byte {
 	return file_fsm_fsmpb_fsm_proto_rawDescData
 }
 
-var file_fsm_fsmpb_fsm_proto_msgTypes = make([]protoimpl.MessageInfo, 54)
+var file_fsm_fsmpb_fsm_proto_msgTypes = make([]protoimpl.MessageInfo, 69)
 var file_fsm_fsmpb_fsm_proto_goTypes = []any{
 	(*Entry)(nil),            // 0: fastqueue.fsm.Entry
 	(*Command)(nil),          // 1: fastqueue.fsm.Command
@@ -4019,52 +5243,67 @@ var file_fsm_fsmpb_fsm_proto_goTypes = []any{
 	(*InitCluster)(nil),      // 5: fastqueue.fsm.InitCluster
 	(*PutMember)(nil),        // 6: fastqueue.fsm.PutMember
 	(*RemoveMember)(nil),     // 7: fastqueue.fsm.RemoveMember
-	(*RegisterUser)(nil),     // 8: fastqueue.fsm.RegisterUser
-	(*Login)(nil),            // 9: fastqueue.fsm.Login
-	(*RefreshToken)(nil),     // 10: fastqueue.fsm.RefreshToken
-	(*ChangePassword)(nil),   // 11: fastqueue.fsm.ChangePassword
-	(*DeleteUser)(nil),       // 12: fastqueue.fsm.DeleteUser
-	(*CreateQueue)(nil),      // 13: fastqueue.fsm.CreateQueue
-	(*UpdateQueue)(nil),      // 14: fastqueue.fsm.UpdateQueue
-	(*DeleteQueue)(nil),      // 15: fastqueue.fsm.DeleteQueue
-	(*PurgeQueue)(nil),       // 16: fastqueue.fsm.PurgeQueue
-	(*SendMessage)(nil),      // 17: fastqueue.fsm.SendMessage
-	(*NewMessage)(nil),       // 18: fastqueue.fsm.NewMessage
-	(*ReceiveMessage)(nil),   // 19: fastqueue.fsm.ReceiveMessage
-	(*DeleteMessage)(nil),    // 20: fastqueue.fsm.DeleteMessage
-	(*ChangeVisibility)(nil), // 21: fastqueue.fsm.ChangeVisibility
-	(*VisibilityChange)(nil), // 22: fastqueue.fsm.VisibilityChange
-	(*ReleaseMessage)(nil),   // 23: fastqueue.fsm.ReleaseMessage
-	(*Receipt)(nil),          // 24: fastqueue.fsm.Receipt
-	(*Error)(nil),            // 25: fastqueue.fsm.Error
-	(*Result)(nil),           // 26: fastqueue.fsm.Result
-	(*SendResult)(nil),       // 27: fastqueue.fsm.SendResult
-	(*SentMessage)(nil),      // 28: fastqueue.fsm.SentMessage
-	(*ReceiveResult)(nil),    // 29: fastqueue.fsm.ReceiveResult
-	(*Delivery)(nil),         // 30: fastqueue.fsm.Delivery
-	(*DeleteResult)(nil),     // 31: fastqueue.fsm.DeleteResult
-	(*Query)(nil),            // 32: fastqueue.fsm.Query
-	(*GetUser)(nil),          // 33: fastqueue.fsm.GetUser
-	(*ListQueues)(nil),       // 34: fastqueue.fsm.ListQueues
-	(*GetQueue)(nil),         // 35: fastqueue.fsm.GetQueue
-	(*GetKeys)(nil),          // 36: fastqueue.fsm.GetKeys
-	(*CheckPrincipal)(nil),   // 37: fastqueue.fsm.CheckPrincipal
-	(*QueryResult)(nil),      // 38: fastqueue.fsm.QueryResult
-	(*QueueList)(nil),        // 39: fastqueue.fsm.QueueList
-	(*Keys)(nil),             // 40: fastqueue.fsm.Keys
-	(*QueueInfo)(nil),        // 41: fastqueue.fsm.QueueInfo
-	(*Cluster)(nil),          // 42: fastqueue.fsm.Cluster
-	(*JoinKey)(nil),          // 43: fastqueue.fsm.JoinKey
-	(*SigningKey)(nil),       // 44: fastqueue.fsm.SigningKey
-	(*Member)(nil),           // 45: fastqueue.fsm.Member
-	(*User)(nil),             // 46: fastqueue.fsm.User
-	(*TokenFamily)(nil),      // 47: fastqueue.fsm.TokenFamily
-	(*Rotation)(nil),         // 48: fastqueue.fsm.Rotation
-	(*QueueSettings)(nil),    // 49: fastqueue.fsm.QueueSettings
-	(*Queue)(nil),            // 50: fastqueue.fsm.Queue
-	(*Message)(nil),          // 51: fastqueue.fsm.Message
-	(*Content)(nil),          // 52: fastqueue.fsm.Content
-	(*Attribute)(nil),        // 53: fastqueue.fsm.Attribute
+	(*PutJoinKey)(nil),       // 8: fastqueue.fsm.PutJoinKey
+	(*RemoveJoinKey)(nil),    // 9: fastqueue.fsm.RemoveJoinKey
+	(*RegisterUser)(nil),     // 10: fastqueue.fsm.RegisterUser
+	(*Login)(nil),            // 11: fastqueue.fsm.Login
+	(*RefreshToken)(nil),     // 12: fastqueue.fsm.RefreshToken
+	(*ChangePassword)(nil),   // 13: fastqueue.fsm.ChangePassword
+	(*DeleteUser)(nil),       // 14: fastqueue.fsm.DeleteUser
+	(*Logout)(nil),           // 15: fastqueue.fsm.Logout
+	(*SetRole)(nil),          // 16: fastqueue.fsm.SetRole
+	(*ResetPassword)(nil),    // 17: fastqueue.fsm.ResetPassword
+	(*CreateAPIKey)(nil),     // 18: fastqueue.fsm.CreateAPIKey
+	(*DeleteAPIKey)(nil),     // 19: fastqueue.fsm.DeleteAPIKey
+	(*TouchAPIKey)(nil),      // 20: fastqueue.fsm.TouchAPIKey
+	(*CreateQueue)(nil),      // 21: fastqueue.fsm.CreateQueue
+	(*UpdateQueue)(nil),      // 22: fastqueue.fsm.UpdateQueue
+	(*DeleteQueue)(nil),      // 23: fastqueue.fsm.DeleteQueue
+	(*PurgeQueue)(nil),       // 24: fastqueue.fsm.PurgeQueue
+	(*SendMessage)(nil),      // 25: fastqueue.fsm.SendMessage
+	(*NewMessage)(nil),       // 26: fastqueue.fsm.NewMessage
+	(*ReceiveMessage)(nil),   // 27: fastqueue.fsm.ReceiveMessage
+	(*DeleteMessage)(nil),    // 28: fastqueue.fsm.DeleteMessage
+	(*ChangeVisibility)(nil), // 29: fastqueue.fsm.ChangeVisibility
+	(*VisibilityChange)(nil), // 30: fastqueue.fsm.VisibilityChange
+	(*ReleaseMessage)(nil),   // 31: fastqueue.fsm.ReleaseMessage
+	(*Receipt)(nil),          // 32: fastqueue.fsm.Receipt
+	(*Error)(nil),            // 33: fastqueue.fsm.Error
+	(*Result)(nil),           // 34: fastqueue.fsm.Result
+	(*SendResult)(nil),       // 35: fastqueue.fsm.SendResult
+	(*SentMessage)(nil),      // 36: fastqueue.fsm.SentMessage
+	(*ReceiveResult)(nil),    // 37: fastqueue.fsm.ReceiveResult
+	(*Delivery)(nil),         // 38: fastqueue.fsm.Delivery
+	(*DeleteResult)(nil),     // 39: fastqueue.fsm.DeleteResult
+	(*Query)(nil),            // 40: fastqueue.fsm.Query
+	(*GetUser)(nil),          // 41: fastqueue.fsm.GetUser
+	(*ListQueues)(nil),       // 42: fastqueue.fsm.ListQueues
+	(*GetQueue)(nil),         // 43: fastqueue.fsm.GetQueue
+	(*GetKeys)(nil),          // 44: fastqueue.fsm.GetKeys
+	(*CheckPrincipal)(nil),   // 45: fastqueue.fsm.CheckPrincipal
+	(*ListUsers)(nil),        // 46: fastqueue.fsm.ListUsers
+	(*ListAPIKeys)(nil),      // 47: fastqueue.fsm.ListAPIKeys
+	(*ListJoinKeys)(nil),     // 48: fastqueue.fsm.ListJoinKeys
+	(*QueryResult)(nil),      // 49: fastqueue.fsm.QueryResult
+	(*UserList)(nil),         // 50: fastqueue.fsm.UserList
+	(*APIKeyList)(nil),       // 51: fastqueue.fsm.APIKeyList
+	(*JoinKeyList)(nil),      // 52: fastqueue.fsm.JoinKeyList
+	(*QueueList)(nil),        // 53: fastqueue.fsm.QueueList
+	(*Keys)(nil),             // 54: fastqueue.fsm.Keys
+	(*QueueInfo)(nil),        // 55: fastqueue.fsm.QueueInfo
+	(*Cluster)(nil),          // 56: fastqueue.fsm.Cluster
+	(*JoinKey)(nil),          // 57: fastqueue.fsm.JoinKey
+	(*SigningKey)(nil),       // 58: fastqueue.fsm.SigningKey
+	(*Member)(nil),           // 59: fastqueue.fsm.Member
+	(*User)(nil),             // 60: fastqueue.fsm.User
+	(*APIKey)(nil),           // 61: fastqueue.fsm.APIKey
+	(*TokenFamily)(nil),      // 62: fastqueue.fsm.TokenFamily
+	(*Rotation)(nil),         // 63: fastqueue.fsm.Rotation
+	(*QueueSettings)(nil),    // 64: fastqueue.fsm.QueueSettings
+	(*Queue)(nil),            // 65: fastqueue.fsm.Queue
+	(*Message)(nil),          // 66: fastqueue.fsm.Message
+	(*Content)(nil),          // 67: fastqueue.fsm.Content
+	(*Attribute)(nil),        // 68: fastqueue.fsm.Attribute
 }
 var file_fsm_fsmpb_fsm_proto_depIdxs = []int32{
 	2,  // 0: fastqueue.fsm.Command.principal:type_name -> fastqueue.fsm.Principal
@@ -4073,71 +5312,91 @@ var file_fsm_fsmpb_fsm_proto_depIdxs = []int32{
 	5,  // 3: fastqueue.fsm.Command.init_cluster:type_name -> fastqueue.fsm.InitCluster
 	6,  // 4: fastqueue.fsm.Command.put_member:type_name -> fastqueue.fsm.PutMember
 	7,  // 5: fastqueue.fsm.Command.remove_member:type_name -> fastqueue.fsm.RemoveMember
-	8,  // 6: fastqueue.fsm.Command.register_user:type_name -> fastqueue.fsm.RegisterUser
-	9,  // 7: fastqueue.fsm.Command.login:type_name -> fastqueue.fsm.Login
-	10, // 8: fastqueue.fsm.Command.refresh_token:type_name -> fastqueue.fsm.RefreshToken
-	11, // 9: fastqueue.fsm.Command.change_password:type_name -> fastqueue.fsm.ChangePassword
-	12, // 10: fastqueue.fsm.Command.delete_user:type_name -> fastqueue.fsm.DeleteUser
-	13, // 11: fastqueue.fsm.Command.create_queue:type_name -> fastqueue.fsm.CreateQueue
-	14, // 12: fastqueue.fsm.Command.update_queue:type_name -> fastqueue.fsm.UpdateQueue
-	15, // 13: fastqueue.fsm.Command.delete_queue:type_name -> fastqueue.fsm.DeleteQueue
-	16, // 14: fastqueue.fsm.Command.purge_queue:type_name -> fastqueue.fsm.PurgeQueue
-	17, // 15: fastqueue.fsm.Command.send_message:type_name -> fastqueue.fsm.SendMessage
-	19, // 16: fastqueue.fsm.Command.receive_message:type_name -> fastqueue.fsm.ReceiveMessage
-	20, // 17: fastqueue.fsm.Command.delete_message:type_name -> fastqueue.fsm.DeleteMessage
-	23, // 18: fastqueue.fsm.Command.release_message:type_name -> fastqueue.fsm.ReleaseMessage
-	21, // 19: fastqueue.fsm.Command.change_visibility:type_name -> fastqueue.fsm.ChangeVisibility
-	42, // 20: fastqueue.fsm.InitCluster.cluster:type_name -> fastqueue.fsm.Cluster
-	44, // 21: fastqueue.fsm.InitCluster.signing_key:type_name -> fastqueue.fsm.SigningKey
-	45, // 22: fastqueue.fsm.InitCluster.member:type_name -> fastqueue.fsm.Member
-	45, // 23: fastqueue.fsm.PutMember.member:type_name -> fastqueue.fsm.Member
-	2,  // 24: fastqueue.fsm.Login.user:type_name -> fastqueue.fsm.Principal
-	2,  // 25: fastqueue.fsm.ChangePassword.user:type_name -> fastqueue.fsm.Principal
-	2,  // 26: fastqueue.fsm.DeleteUser.user:type_name -> fastqueue.fsm.Principal
-	49, // 27: fastqueue.fsm.CreateQueue.settings:type_name -> fastqueue.fsm.QueueSettings
-	18, // 28: fastqueue.fsm.SendMessage.messages:type_name -> fastqueue.fsm.NewMessage
-	24, // 29: fastqueue.fsm.ReceiveMessage.delete:type_name -> fastqueue.fsm.Receipt
-	24, // 30: fastqueue.fsm.DeleteMessage.receipts:type_name -> fastqueue.fsm.Receipt
-	22, // 31: fastqueue.fsm.ChangeVisibility.changes:type_name -> fastqueue.fsm.VisibilityChange
-	24, // 32: fastqueue.fsm.VisibilityChange.receipt:type_name -> fastqueue.fsm.Receipt
-	24, // 33: fastqueue.fsm.ReleaseMessage.receipts:type_name -> fastqueue.fsm.Receipt
-	25, // 34: fastqueue.fsm.Result.error:type_name -> fastqueue.fsm.Error
-	46, // 35: fastqueue.fsm.Result.user:type_name -> fastqueue.fsm.User
-	47, // 36: fastqueue.fsm.Result.family:type_name -> fastqueue.fsm.TokenFamily
-	41, // 37: fastqueue.fsm.Result.queue:type_name -> fastqueue.fsm.QueueInfo
-	27, // 38: fastqueue.fsm.Result.send:type_name -> fastqueue.fsm.SendResult
-	29, // 39: fastqueue.fsm.Result.receive:type_name -> fastqueue.fsm.ReceiveResult
-	31, // 40: fastqueue.fsm.Result.delete:type_name -> fastqueue.fsm.DeleteResult
-	31, // 41: fastqueue.fsm.Result.change_visibility:type_name -> fastqueue.fsm.DeleteResult
-	28, // 42: fastqueue.fsm.SendResult.messages:type_name -> fastqueue.fsm.SentMessage
-	25, // 43: fastqueue.fsm.SentMessage.error:type_name -> fastqueue.fsm.Error
-	30, // 44: fastqueue.fsm.ReceiveResult.deliveries:type_name -> fastqueue.fsm.Delivery
-	25, // 45: fastqueue.fsm.ReceiveResult.delete_errors:type_name -> fastqueue.fsm.Error
-	51, // 46: fastqueue.fsm.Delivery.message:type_name -> fastqueue.fsm.Message
-	25, // 47: fastqueue.fsm.DeleteResult.errors:type_name -> fastqueue.fsm.Error
-	2,  // 48: fastqueue.fsm.Query.principal:type_name -> fastqueue.fsm.Principal
-	33, // 49: fastqueue.fsm.Query.get_user:type_name -> fastqueue.fsm.GetUser
-	34, // 50: fastqueue.fsm.Query.list_queues:type_name -> fastqueue.fsm.ListQueues
-	36, // 51: fastqueue.fsm.Query.get_keys:type_name -> fastqueue.fsm.GetKeys
-	37, // 52: fastqueue.fsm.Query.check_principal:type_name -> fastqueue.fsm.CheckPrincipal
-	35, // 53: fastqueue.fsm.Query.get_queue:type_name -> fastqueue.fsm.GetQueue
-	25, // 54: fastqueue.fsm.QueryResult.error:type_name -> fastqueue.fsm.Error
-	46, // 55: fastqueue.fsm.QueryResult.user:type_name -> fastqueue.fsm.User
-	39, // 56: fastqueue.fsm.QueryResult.queues:type_name -> fastqueue.fsm.QueueList
-	40, // 57: fastqueue.fsm.QueryResult.keys:type_name -> fastqueue.fsm.Keys
-	41, // 58: fastqueue.fsm.QueryResult.queue:type_name -> fastqueue.fsm.QueueInfo
-	41, // 59: fastqueue.fsm.QueueList.queues:type_name -> fastqueue.fsm.QueueInfo
-	44, // 60: fastqueue.fsm.Keys.signing_keys:type_name -> fastqueue.fsm.SigningKey
-	49, // 61: fastqueue.fsm.QueueInfo.settings:type_name -> fastqueue.fsm.QueueSettings
-	43, // 62: fastqueue.fsm.Cluster.join_keys:type_name -> fastqueue.fsm.JoinKey
-	48, // 63: fastqueue.fsm.TokenFamily.recent:type_name -> fastqueue.fsm.Rotation
-	49, // 64: fastqueue.fsm.Queue.settings:type_name -> fastqueue.fsm.QueueSettings
-	53, // 65: fastqueue.fsm.Content.attributes:type_name -> fastqueue.fsm.Attribute
-	66, // [66:66] is the sub-list for method output_type
-	66, // [66:66] is the sub-list for method input_type
-	66, // [66:66] is the sub-list for extension type_name
-	66, // [66:66] is the sub-list for extension extendee
-	0,  // [0:66] is the sub-list for field type_name
+	8,  // 6: fastqueue.fsm.Command.put_join_key:type_name -> fastqueue.fsm.PutJoinKey
+	9,  // 7: fastqueue.fsm.Command.remove_join_key:type_name -> fastqueue.fsm.RemoveJoinKey
+	10, // 8: fastqueue.fsm.Command.register_user:type_name -> fastqueue.fsm.RegisterUser
+	11, // 9: fastqueue.fsm.Command.login:type_name -> fastqueue.fsm.Login
+	12, // 10: fastqueue.fsm.Command.refresh_token:type_name -> fastqueue.fsm.RefreshToken
+	13, // 11: fastqueue.fsm.Command.change_password:type_name -> fastqueue.fsm.ChangePassword
+	14, // 12: fastqueue.fsm.Command.delete_user:type_name -> fastqueue.fsm.DeleteUser
+	15, // 13: fastqueue.fsm.Command.logout:type_name -> fastqueue.fsm.Logout
+	16, // 14: fastqueue.fsm.Command.set_role:type_name -> fastqueue.fsm.SetRole
+	17, // 15: fastqueue.fsm.Command.reset_password:type_name -> fastqueue.fsm.ResetPassword
+	18, // 16: fastqueue.fsm.Command.create_api_key:type_name -> fastqueue.fsm.CreateAPIKey
+	19, // 17: fastqueue.fsm.Command.delete_api_key:type_name -> fastqueue.fsm.DeleteAPIKey
+	20, // 18: fastqueue.fsm.Command.touch_api_key:type_name -> fastqueue.fsm.TouchAPIKey
+	21, // 19: fastqueue.fsm.Command.create_queue:type_name -> fastqueue.fsm.CreateQueue
+	22, // 20: fastqueue.fsm.Command.update_queue:type_name -> fastqueue.fsm.UpdateQueue
+	23, // 21: fastqueue.fsm.Command.delete_queue:type_name -> fastqueue.fsm.DeleteQueue
+	24, // 22: fastqueue.fsm.Command.purge_queue:type_name -> fastqueue.fsm.PurgeQueue
+	25, // 23: fastqueue.fsm.Command.send_message:type_name -> fastqueue.fsm.SendMessage
+	27, // 24: fastqueue.fsm.Command.receive_message:type_name -> fastqueue.fsm.ReceiveMessage
+	28, // 25: fastqueue.fsm.Command.delete_message:type_name -> fastqueue.fsm.DeleteMessage
+	31, // 26: fastqueue.fsm.Command.release_message:type_name -> fastqueue.fsm.ReleaseMessage
+	29, // 27: fastqueue.fsm.Command.change_visibility:type_name -> fastqueue.fsm.ChangeVisibility
+	56, // 28: fastqueue.fsm.InitCluster.cluster:type_name -> fastqueue.fsm.Cluster
+	58, // 29: fastqueue.fsm.InitCluster.signing_key:type_name -> fastqueue.fsm.SigningKey
+	59, // 30: fastqueue.fsm.InitCluster.member:type_name -> fastqueue.fsm.Member
+	59, // 31: fastqueue.fsm.PutMember.member:type_name -> fastqueue.fsm.Member
+	57, // 32: fastqueue.fsm.PutJoinKey.join_key:type_name -> fastqueue.fsm.JoinKey
+	2,  // 33: fastqueue.fsm.Login.user:type_name -> fastqueue.fsm.Principal
+	2,  // 34: fastqueue.fsm.ChangePassword.user:type_name -> fastqueue.fsm.Principal
+	2,  // 35: fastqueue.fsm.DeleteUser.user:type_name -> fastqueue.fsm.Principal
+	64, // 36: fastqueue.fsm.CreateQueue.settings:type_name -> fastqueue.fsm.QueueSettings
+	26, // 37: fastqueue.fsm.SendMessage.messages:type_name -> fastqueue.fsm.NewMessage
+	32, // 38: fastqueue.fsm.ReceiveMessage.delete:type_name -> fastqueue.fsm.Receipt
+	32, // 39: fastqueue.fsm.DeleteMessage.receipts:type_name -> fastqueue.fsm.Receipt
+	30, // 40: fastqueue.fsm.ChangeVisibility.changes:type_name -> fastqueue.fsm.VisibilityChange
+	32, // 41: fastqueue.fsm.VisibilityChange.receipt:type_name -> fastqueue.fsm.Receipt
+	32, // 42: fastqueue.fsm.ReleaseMessage.receipts:type_name -> fastqueue.fsm.Receipt
+	33, // 43: fastqueue.fsm.Result.error:type_name -> fastqueue.fsm.Error
+	60, // 44: fastqueue.fsm.Result.user:type_name -> fastqueue.fsm.User
+	62, // 45: fastqueue.fsm.Result.family:type_name -> fastqueue.fsm.TokenFamily
+	55, // 46: fastqueue.fsm.Result.queue:type_name -> fastqueue.fsm.QueueInfo
+	35, // 47: fastqueue.fsm.Result.send:type_name -> fastqueue.fsm.SendResult
+	37, // 48: fastqueue.fsm.Result.receive:type_name -> fastqueue.fsm.ReceiveResult
+	39, // 49: fastqueue.fsm.Result.delete:type_name -> fastqueue.fsm.DeleteResult
+	39, // 50: fastqueue.fsm.Result.change_visibility:type_name -> fastqueue.fsm.DeleteResult
+	61, // 51: fastqueue.fsm.Result.api_key:type_name -> fastqueue.fsm.APIKey
+	57, // 52: fastqueue.fsm.Result.join_key:type_name -> fastqueue.fsm.JoinKey
+	36, // 53: fastqueue.fsm.SendResult.messages:type_name -> fastqueue.fsm.SentMessage
+	33, // 54: fastqueue.fsm.SentMessage.error:type_name -> fastqueue.fsm.Error
+	38, // 55: fastqueue.fsm.ReceiveResult.deliveries:type_name -> fastqueue.fsm.Delivery
+	33, // 56: fastqueue.fsm.ReceiveResult.delete_errors:type_name -> fastqueue.fsm.Error
+	66, // 57: fastqueue.fsm.Delivery.message:type_name -> fastqueue.fsm.Message
+	33, // 58: fastqueue.fsm.DeleteResult.errors:type_name -> fastqueue.fsm.Error
+	2,  // 59: fastqueue.fsm.Query.principal:type_name -> fastqueue.fsm.Principal
+	41, // 60: fastqueue.fsm.Query.get_user:type_name -> fastqueue.fsm.GetUser
+	42, // 61: fastqueue.fsm.Query.list_queues:type_name -> fastqueue.fsm.ListQueues
+	44, // 62: fastqueue.fsm.Query.get_keys:type_name -> fastqueue.fsm.GetKeys
+	45, // 63: fastqueue.fsm.Query.check_principal:type_name -> fastqueue.fsm.CheckPrincipal
+	43, // 64: fastqueue.fsm.Query.get_queue:type_name -> fastqueue.fsm.GetQueue
+	46, // 65: fastqueue.fsm.Query.list_users:type_name -> fastqueue.fsm.ListUsers
+	47, // 66: fastqueue.fsm.Query.list_api_keys:type_name -> fastqueue.fsm.ListAPIKeys
+	48, // 67: fastqueue.fsm.Query.list_join_keys:type_name -> fastqueue.fsm.ListJoinKeys
+	33, // 68: fastqueue.fsm.QueryResult.error:type_name -> fastqueue.fsm.Error
+	60, // 69: fastqueue.fsm.QueryResult.user:type_name -> fastqueue.fsm.User
+	53, // 70: fastqueue.fsm.QueryResult.queues:type_name -> fastqueue.fsm.QueueList
+	54, // 71: fastqueue.fsm.QueryResult.keys:type_name -> fastqueue.fsm.Keys
+	55, // 72: fastqueue.fsm.QueryResult.queue:type_name -> fastqueue.fsm.QueueInfo
+	50, // 73: fastqueue.fsm.QueryResult.users:type_name -> fastqueue.fsm.UserList
+	51, // 74: fastqueue.fsm.QueryResult.api_keys:type_name -> fastqueue.fsm.APIKeyList
+	52, // 75: fastqueue.fsm.QueryResult.join_keys:type_name -> fastqueue.fsm.JoinKeyList
+	60, // 76: fastqueue.fsm.UserList.users:type_name -> fastqueue.fsm.User
+	61, // 77: fastqueue.fsm.APIKeyList.api_keys:type_name -> fastqueue.fsm.APIKey
+	57, // 78: fastqueue.fsm.JoinKeyList.join_keys:type_name -> fastqueue.fsm.JoinKey
+	55, // 79: fastqueue.fsm.QueueList.queues:type_name -> fastqueue.fsm.QueueInfo
+	58, // 80: fastqueue.fsm.Keys.signing_keys:type_name -> fastqueue.fsm.SigningKey
+	64, // 81: fastqueue.fsm.QueueInfo.settings:type_name -> fastqueue.fsm.QueueSettings
+	57, // 82: fastqueue.fsm.Cluster.join_keys:type_name -> fastqueue.fsm.JoinKey
+	63, // 83: fastqueue.fsm.TokenFamily.recent:type_name -> fastqueue.fsm.Rotation
+	64, // 84: fastqueue.fsm.Queue.settings:type_name -> fastqueue.fsm.QueueSettings
+	68, // 85: fastqueue.fsm.Content.attributes:type_name -> fastqueue.fsm.Attribute
+	86, // [86:86] is the sub-list for method output_type
+	86, // [86:86] is the sub-list for method input_type
+	86, // [86:86] is the sub-list for extension type_name
+	86, // [86:86] is the sub-list for extension extendee
+	0,  // [0:86] is the sub-list for field type_name
 }
 
 func init() { file_fsm_fsmpb_fsm_proto_init() }
@@ -4150,11 +5409,19 @@ func file_fsm_fsmpb_fsm_proto_init() {
 		(*Command_InitCluster)(nil),
 		(*Command_PutMember)(nil),
 		(*Command_RemoveMember)(nil),
+		(*Command_PutJoinKey)(nil),
+		(*Command_RemoveJoinKey)(nil),
 		(*Command_RegisterUser)(nil),
 		(*Command_Login)(nil),
 		(*Command_RefreshToken)(nil),
 		(*Command_ChangePassword)(nil),
 		(*Command_DeleteUser)(nil),
+		(*Command_Logout)(nil),
+		(*Command_SetRole)(nil),
+		(*Command_ResetPassword)(nil),
+		(*Command_CreateApiKey)(nil),
+		(*Command_DeleteApiKey)(nil),
+		(*Command_TouchApiKey)(nil),
 		(*Command_CreateQueue)(nil),
 		(*Command_UpdateQueue)(nil),
 		(*Command_DeleteQueue)(nil),
@@ -4165,9 +5432,9 @@ func file_fsm_fsmpb_fsm_proto_init() {
 		(*Command_ReleaseMessage)(nil),
 		(*Command_ChangeVisibility)(nil),
 	}
-	file_fsm_fsmpb_fsm_proto_msgTypes[14].OneofWrappers = []any{}
-	file_fsm_fsmpb_fsm_proto_msgTypes[19].OneofWrappers = []any{}
-	file_fsm_fsmpb_fsm_proto_msgTypes[26].OneofWrappers = []any{
+	file_fsm_fsmpb_fsm_proto_msgTypes[22].OneofWrappers = []any{}
+	file_fsm_fsmpb_fsm_proto_msgTypes[27].OneofWrappers = []any{}
+	file_fsm_fsmpb_fsm_proto_msgTypes[34].OneofWrappers = []any{
 		(*Result_User)(nil),
 		(*Result_Family)(nil),
 		(*Result_Queue)(nil),
@@ -4175,21 +5442,29 @@ func file_fsm_fsmpb_fsm_proto_init() {
 		(*Result_Receive)(nil),
 		(*Result_Delete)(nil),
 		(*Result_ChangeVisibility)(nil),
+		(*Result_ApiKey)(nil),
+		(*Result_JoinKey)(nil),
 	}
-	file_fsm_fsmpb_fsm_proto_msgTypes[32].OneofWrappers = []any{
+	file_fsm_fsmpb_fsm_proto_msgTypes[40].OneofWrappers = []any{
 		(*Query_GetUser)(nil),
 		(*Query_ListQueues)(nil),
 		(*Query_GetKeys)(nil),
 		(*Query_CheckPrincipal)(nil),
 		(*Query_GetQueue)(nil),
+		(*Query_ListUsers)(nil),
+		(*Query_ListApiKeys)(nil),
+		(*Query_ListJoinKeys)(nil),
 	}
-	file_fsm_fsmpb_fsm_proto_msgTypes[38].OneofWrappers = []any{
+	file_fsm_fsmpb_fsm_proto_msgTypes[49].OneofWrappers = []any{
 		(*QueryResult_User)(nil),
 		(*QueryResult_Queues)(nil),
 		(*QueryResult_Keys)(nil),
 		(*QueryResult_Queue)(nil),
+		(*QueryResult_Users)(nil),
+		(*QueryResult_ApiKeys)(nil),
+		(*QueryResult_JoinKeys)(nil),
 	}
-	file_fsm_fsmpb_fsm_proto_msgTypes[53].OneofWrappers = []any{
+	file_fsm_fsmpb_fsm_proto_msgTypes[68].OneofWrappers = []any{
 		(*Attribute_StringValue)(nil),
 		(*Attribute_BinaryValue)(nil),
 	}
@@ -4199,7 +5474,7 @@ func file_fsm_fsmpb_fsm_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_fsm_fsmpb_fsm_proto_rawDesc), len(file_fsm_fsmpb_fsm_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   54,
+			NumMessages:   69,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

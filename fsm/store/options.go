@@ -39,6 +39,8 @@ type Options struct {
 	FlushLimit time.Duration
 	// Now is the clock for measures; nothing in the state depends on it. No durations are measured if nil.
 	Now func() time.Time
+	// OnFlush is told of every flush that makes the state durable and how long it took, from any goroutine; nobody if nil.
+	OnFlush func(time.Duration)
 	// OnInstall is called by Restore, on raft's FSM goroutine, after another state has taken the place of the present
 	// one: the owner reads its caches again.
 	OnInstall func()
@@ -75,6 +77,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.Now == nil {
 		o.Now = func() time.Time { return time.Time{} }
+	}
+	if o.OnFlush == nil {
+		o.OnFlush = func(time.Duration) {}
 	}
 	if o.OnInstall == nil {
 		o.OnInstall = func() {}

@@ -6,8 +6,12 @@ import "encoding/binary"
 // byte 0x00 is the store's own (position and format); all others are written by package fsm, each as named here.
 //
 //	table  key                              value                  written by
-//	'c'    -                                fsmpb.Cluster          init_cluster
-//	'd'    due ms, kind, owner, sequence    empty                  receive and send with delay; login and refresh
+//	'a'    SHA-256 of the key               fsmpb.APIKey           create, delete and first use in an hour of an API key
+//	'b'    user id, key id                  SHA-256 of the key     create_api_key, delete_api_key, delete_user
+//	'c'    -                                fsmpb.Cluster          init_cluster, put_join_key, remove_join_key
+//	'd'    due ms, kind, owner, sequence    empty                  receive and send with delay; login, refresh, logout;
+//	                                                               create and first use in an hour of an API key
+//	'e'    family id                        due ms                 logout, refresh, login: a family that ended early
 //	'f'    user id, family id               fsmpb.TokenFamily      login, refresh
 //	'k'    key id                           fsmpb.SigningKey       init_cluster
 //	'm'    queue id, sequence               fsmpb.Message          send; never changed
@@ -17,14 +21,17 @@ import "encoding/binary"
 //	'q'    queue name                       fsmpb.Queue            every command on the queue, once per batch
 //	'r'    queue id, class, sequence        delivery state         a message that is ready
 //	's'    queue id, sequence               delivery state         a message that is leased or delayed
-//	'u'    user name                        fsmpb.User             init_cluster, register, login, password, delete
+//	'u'    user name                        fsmpb.User             every command on the user, its log-ins and its keys
 //
 // A message has its delivery state under 'r' while it is ready and under 's' while it is not, never under both. Keys
 // under 'd' are hints: whoever reads one looks at the record it points to, so that deleting a queue may leave them behind.
 // The class orders deliveries inside a queue; 0 is the only one so far (priorities will be 255 minus the priority).
 const (
+	tableAPIKey    = 'a'
+	tableAPIKeyOf  = 'b'
 	tableCluster   = 'c'
 	tableDue       = 'd'
+	tableEnded     = 'e'
 	tableFamily    = 'f'
 	tableKey       = 'k'
 	tableMessage   = 'm'
@@ -44,6 +51,10 @@ type DueKind byte
 const (
 	DueMessage DueKind = 1 // a lease that ends or a delay that is over: owner is the queue's id
 	DueFamily  DueKind = 2 // a family of refresh tokens that ends: owner is the user's id, sequence the family's
+	DueEnded   DueKind = 3 // the last access token of a family that ended early expires: owner and sequence as before
+	// DueClock moves the clock on and nothing else: a key expires (owner is the user's id, sequence the key's), or an hour
+	// begins (both 0). Without it a cluster that is only read would not notice.
+	DueClock DueKind = 4
 )
 
 // Due is one key under 'd'.
@@ -97,6 +108,30 @@ func ClusterKey() []byte { return []byte{tableCluster} }
 // ClockKey is the key of the state clock and the next id.
 func ClockKey() []byte { return []byte{tableClock} }
 
+// APIKey is the key of one API key, by its SHA-256.
+func APIKey(hash []byte) []byte { return append([]byte{tableAPIKey}, hash...) }
+
+// APIKeyOf is the key under which the hash of a user's API key stands.
+func APIKeyOf(user, key uint64) []byte { return pair(tableAPIKeyOf, user, key) }
+
+// APIKeysOf bounds a scan over the API keys of one user whose ids come after one, oldest first.
+func APIKeysOf(user, after uint64) (lower, upper []byte) {
+	_, upper = owned(tableAPIKeyOf, user)
+	return append(APIKeyOf(user, after), 0), upper
+}
+
+// APIKeyID is the key id that a key of APIKeyOf ends with.
+func APIKeyID(key []byte) uint64 { return binary.BigEndian.Uint64(key[9:]) }
+
+// EndedKey is the key of a family of refresh tokens that ended early.
+func EndedKey(family uint64) []byte { return binary.BigEndian.AppendUint64([]byte{tableEnded}, family) }
+
+// EndedFamily is the family that a key of EndedKey names.
+func EndedFamily(key []byte) uint64 { return binary.BigEndian.Uint64(key[1:]) }
+
+// Ended bounds a scan over all families that ended early.
+func Ended() (lower, upper []byte) { return table(tableEnded) }
+
 // SigningKey is the key of one signing key.
 func SigningKey(id string) []byte { return append([]byte{tableKey}, id...) }
 
@@ -114,6 +149,11 @@ func UserKey(name string) []byte { return append([]byte{tableUser}, name...) }
 
 // Users bounds a scan over all users.
 func Users() (lower, upper []byte) { return table(tableUser) }
+
+// UsersAfter bounds a scan over the users whose names come after this one.
+func UsersAfter(name string) (lower, upper []byte) {
+	return append(UserKey(name), 0), []byte{tableUser + 1}
+}
 
 // FamilyKey is the key of one family of refresh tokens.
 func FamilyKey(user, family uint64) []byte { return pair(tableFamily, user, family) }

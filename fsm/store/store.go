@@ -187,7 +187,9 @@ func (s *Store) flush(g *generation) error {
 	if err := s.o.limited("flush of the state", g.db.Flush); err != nil {
 		return err
 	}
-	s.counts.flushed(s.o.Now().Sub(start))
+	took := s.o.Now().Sub(start)
+	s.counts.flushed(took)
+	s.o.OnFlush(took)
 	return nil
 }
 
