@@ -98,20 +98,7 @@ func (c *testCluster) start(i int) {
 // open makes node i anew on its directory and listens on a free port.
 func (c *testCluster) open(i int) *Node {
 	c.t.Helper()
-	config := Config{
-		DataDir: c.nodes[i].dir, NodeName: name(i), LogStore: c.logStore, Version: "test",
-		ClusterAddr: "127.0.0.1:0", AdvertiseCluster: address(i), AdvertiseHTTP: name(i) + ".test:9080",
-		Logger:  hclog.New(&hclog.LoggerOptions{Name: name(i), Level: hclog.Warn, Output: testWriter{c.t}}),
-		Exit:    func(code int, reason string) { c.t.Errorf("%s ends with code %d: %s", name(i), code, reason) },
-		Restart: func(reason string) { c.t.Errorf("%s wants to start again: %s", name(i), reason) },
-		Dial:    c.dial,
-		// Longer than in production: a test machine that does ten things at once is no reason for an election.
-		Heartbeat: 1500 * time.Millisecond, LeaderLease: time.Second,
-	}
-	if c.change != nil {
-		c.change(&config)
-	}
-	n := New(config)
+	n := New(c.config(i))
 	c.nodes[i].Node = n
 	if _, err := n.Open(); err != nil {
 		c.t.Fatalf("open %s: %v", name(i), err)
@@ -120,6 +107,25 @@ func (c *testCluster) open(i int) *Node {
 	c.resolve[address(i)] = n.ClusterAddr().String()
 	c.mu.Unlock()
 	return n
+}
+
+// config is how node i is configured.
+func (c *testCluster) config(i int) Config {
+	config := Config{
+		DataDir: c.nodes[i].dir, NodeName: name(i), LogStore: c.logStore, Version: "test",
+		ClusterAddr: "127.0.0.1:0", AdvertiseCluster: address(i), AdvertiseHTTP: name(i) + ".test:9080",
+		Logger:  hclog.New(&hclog.LoggerOptions{Name: name(i), Level: hclog.Warn, Output: testWriter{c.t}}),
+		Exit:    func(code int, reason string) { c.t.Errorf("%s ends with code %d: %s", name(i), code, reason) },
+		Restart: func(reason string) { c.t.Errorf("%s wants to start again: %s", name(i), reason) },
+		Dial:    c.dial,
+		Disk:    func(string) (free, total uint64, err error) { return 1 << 40, 1 << 40, nil },
+		// Longer than in production: a test machine that does ten things at once is no reason for an election.
+		Heartbeat: 1500 * time.Millisecond, LeaderLease: time.Second,
+	}
+	if c.change != nil {
+		c.change(&config)
+	}
+	return config
 }
 
 func (c *testCluster) stop(i int) {

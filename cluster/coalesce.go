@@ -38,20 +38,22 @@ type coalescer struct {
 	slots chan struct{} // one token for each entry in flight
 	stop  chan struct{} // closed by close
 	idle  *sync.Cond    // the queue and the entries in flight may have become empty; uses mu
+	m     *Metrics
 
 	mu       sync.Mutex
 	queue    []proposal
 	bytes    int
-	inFlight int
+	inFlight int  // entries
+	pending  int  // commands, queued or in flight
 	paused   bool // draining: refuse what comes
 	closed   bool
 	entries  uint64 // proposed so far
 	commands uint64 // in them
 }
 
-func newCoalescer(apply func([]byte, time.Duration) raft.ApplyFuture, stamp func() int64, after func(error), limit time.Duration) *coalescer {
+func newCoalescer(apply func([]byte, time.Duration) raft.ApplyFuture, stamp func() int64, after func(error), limit time.Duration, m *Metrics) *coalescer {
 	c := &coalescer{
-		apply: apply, stamp: stamp, after: after, limit: limit,
+		apply: apply, stamp: stamp, after: after, limit: limit, m: m,
 		wake: make(chan struct{}, 1), slots: make(chan struct{}, maxInFlight), stop: make(chan struct{}),
 	}
 	c.idle = sync.NewCond(&c.mu)
@@ -62,6 +64,7 @@ func newCoalescer(apply func([]byte, time.Duration) raft.ApplyFuture, stamp func
 // submit queues a command. It never blocks.
 func (c *coalescer) submit(p proposal) {
 	if err := c.enqueue(p); err != nil {
+		c.m.proposalsFailed.Inc()
 		p.done(nil, err)
 	}
 }
@@ -80,6 +83,7 @@ func (c *coalescer) enqueue(p proposal) *Error {
 		}
 	}
 	c.bytes += len(p.data) + commandOverhead
+	c.pending++
 	c.queue = append(c.queue, p)
 	select {
 	case c.wake <- struct{}{}:
@@ -136,22 +140,25 @@ func (c *coalescer) take() []proposal {
 
 // propose hands one entry to raft and waits for its result elsewhere.
 func (c *coalescer) propose(batch []proposal) {
+	c.m.entryCommands.Observe(float64(len(batch)))
+	began := time.Now()
 	future := c.apply(encodeEntry(c.stamp(), batch), enqueueLimit)
 	var once sync.Once
 	timer := time.AfterFunc(c.limit, func() {
-		once.Do(func() { answer(batch, nil, errUnknown("the entry was not committed in time")) })
+		once.Do(func() { c.fail(batch, errUnknown("the entry was not committed in time")) })
 	})
 	go func() {
 		err := future.Error()
 		<-c.slots
 		timer.Stop()
 		if err != nil {
-			once.Do(func() { answer(batch, nil, translate(err)) })
+			once.Do(func() { c.fail(batch, translate(err)) })
 		} else {
+			c.m.commitSeconds.Observe(time.Since(began).Seconds())
 			results, _ := future.Response().([]*fsmpb.Result)
 			once.Do(func() { answer(batch, results, nil) })
 		}
-		c.finish()
+		c.finish(len(batch))
 		c.after(err)
 	}()
 }
@@ -169,9 +176,16 @@ func answer(batch []proposal, results []*fsmpb.Result, err *Error) {
 	}
 }
 
-func (c *coalescer) finish() {
+// fail answers the commands of an entry that did not get into the state, or of which nobody knows.
+func (c *coalescer) fail(batch []proposal, err *Error) {
+	c.m.proposalsFailed.Add(float64(len(batch)))
+	answer(batch, nil, err)
+}
+
+func (c *coalescer) finish(commands int) {
 	c.mu.Lock()
 	c.inFlight--
+	c.pending -= commands
 	c.idle.Broadcast()
 	c.mu.Unlock()
 }
@@ -198,10 +212,11 @@ func (c *coalescer) close() {
 	c.mu.Lock()
 	queue := c.queue
 	c.queue, c.closed = nil, true
+	c.pending -= len(queue)
 	close(c.stop)
 	c.idle.Broadcast()
 	c.mu.Unlock()
-	answer(queue, nil, errNotLeader("this node is stopping"))
+	c.fail(queue, errNotLeader("this node is stopping"))
 }
 
 // counts are the entries proposed so far and the commands in them.
@@ -209,6 +224,13 @@ func (c *coalescer) counts() (entries, commands uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.entries, c.commands
+}
+
+// waiting is how many commands have no result yet.
+func (c *coalescer) waiting() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.pending
 }
 
 // encodeEntry is the encoding of fsmpb.Entry, made in one piece from commands that are encoded already.

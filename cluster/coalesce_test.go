@@ -84,7 +84,7 @@ func (o *outcomes) of(data string) string {
 }
 
 func newTestCoalescer(l *fakeLog) (*coalescer, *outcomes) {
-	c := newCoalescer(l.apply, func() int64 { return 42 }, func(error) {}, entryLimit)
+	c := newCoalescer(l.apply, func() int64 { return 42 }, func(error) {}, entryLimit, NewMetrics(nil))
 	return c, &outcomes{got: map[string]string{}}
 }
 
@@ -286,7 +286,7 @@ func BenchmarkCoalescing(b *testing.B) {
 		e := &fakeEntry{commands: make([]string, len(entry.Commands)), done: make(chan error, 1)}
 		e.done <- nil
 		return e
-	}, func() int64 { return 1 }, func(error) {}, entryLimit)
+	}, func() int64 { return 1 }, func(error) {}, entryLimit, NewMetrics(nil))
 	defer c.close()
 	data := make([]byte, 300)
 	b.ReportAllocs()

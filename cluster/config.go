@@ -25,11 +25,14 @@ type Config struct {
 	LogStore         string // "bolt" or "wal"
 	Version          string
 	Logger           hclog.Logger
+	DiskReserve      DiskReserve // zero: the larger of 5 % and 1 GiB
+	Metrics          *Metrics    // of this node alone; nil: nobody reads them
 
 	Exit    func(code int, reason string)                           // ends the process, and must not return in production
 	Restart func(reason string)                                     // ends the process and starts it again
 	Dial    func(context.Context, string, string) (net.Conn, error) // nil: net.Dialer
 	Wall    func() time.Time                                        // nil: time.Now
+	Disk    func(dir string) (free, total uint64, err error)        // bytes on dir's file system, which may not exist yet; nil: statfs
 
 	Heartbeat       time.Duration // heartbeat and election timeout: 500 ms
 	LeaderLease     time.Duration // 400 ms
@@ -48,8 +51,14 @@ func (c Config) withDefaults() Config {
 	if c.Logger == nil {
 		c.Logger = hclog.NewNullLogger()
 	}
+	if c.Metrics == nil {
+		c.Metrics = NewMetrics(nil)
+	}
 	if c.Wall == nil {
 		c.Wall = time.Now
+	}
+	if c.Disk == nil {
+		c.Disk = statfs
 	}
 	if c.Dial == nil {
 		c.Dial = (&net.Dialer{}).DialContext

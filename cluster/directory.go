@@ -8,8 +8,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+
+	"github.com/fastqueue/fastqueue/fsm/fsmpb"
 )
 
 // directoryFormat is the number of the layout of a data directory. Another number is refused, and nothing is deleted.
@@ -70,6 +73,9 @@ func readDirectory(dir string) (d directory, ok bool, err error) {
 	if d.Format != directoryFormat {
 		return d, false, fmt.Errorf("%s has format %d and this version reads format %d: run the version that wrote it", path, d.Format, directoryFormat)
 	}
+	if d.ID == "" || d.Name == "" || d.ClusterID == "" {
+		return d, false, fmt.Errorf("%s is damaged (it does not say who the node is): restore it from a copy, or move the directory away and join again", path)
+	}
 	return d, true, nil
 }
 
@@ -99,7 +105,7 @@ func (n *Node) saveAddresses() {
 		err = WriteFile(filepath.Join(n.config.DataDir, membersFile), append(b, '\n'))
 	}
 	if err != nil {
-		n.config.Exit(ExitStorage, "the addresses of the members can't be written: "+err.Error())
+		n.config.Exit(ExitStorage, storageAdvice(n.config.DataDir, fmt.Errorf("the addresses of the members can't be written: %w", err)))
 	}
 }
 
@@ -114,9 +120,17 @@ func (n *Node) loadAddresses() error {
 	if err != nil {
 		return fmt.Errorf("read addresses of members: %w", err)
 	}
-	if err := json.Unmarshal(b, &n.addresses); err != nil {
+	read := map[string]*fsmpb.Member{}
+	err = json.Unmarshal(b, &read)
+	for id, m := range read {
+		if m.GetId() != id {
+			err = errors.Join(err, fmt.Errorf("%q is not a member's record", id))
+		}
+	}
+	if err != nil {
 		return fmt.Errorf("%s is damaged (%w): delete it if the other members run, and start again", path, err)
 	}
+	maps.Copy(n.addresses, read)
 	return nil
 }
 

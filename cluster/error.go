@@ -11,26 +11,37 @@ import (
 
 // Codes of errors with which the cluster could not decide a request.
 const (
-	CodeNoLeader   = "no_leader"
-	CodeOverloaded = "overloaded"
-	CodeTimeout    = "timeout"
-	codeNotLeader  = "not_leader" // between members only: ask the leader
-	codeRefused    = "refused"    // between members only: asking again does not help
+	CodeNoLeader       = "no_leader"
+	CodeOverloaded     = "overloaded"
+	CodeTimeout        = "timeout"
+	CodeLimitReached   = "limit_reached"    // as many receives wait as may
+	CodeDiskLow        = "disk_low"         // sends only
+	CodeMemberNotFound = "member_not_found" // to be removed, or to lead
+	CodeMajorityAtRisk = "majority_at_risk" // what was asked for could leave the cluster without a majority
+	codeNotLeader      = "not_leader"       // between members only: ask the leader
+	codeRefused        = "refused"          // between members only: asking again does not help
+	codeRemoved        = "removed"          // between members only: the asker does not belong to the cluster any more
+)
+
+// Seconds after which a client may try again.
+const (
+	retrySoon = time.Second
+	diskRetry = 10 * time.Second
 )
 
 // Error says that the cluster could not decide a request. Unknown tells whether it may have taken effect all the same.
 type Error struct {
-	Code       string // no_leader, overloaded, timeout
-	Detail     string // for the person who reads the answer: what happened and what to do
-	Unknown    bool   // the request may have been applied, or may yet be; false: it was not and will not be
-	RetryAfter time.Duration
+	Code       string        // one of the exported codes
+	Detail     string        // for the person who reads the answer: what happened and what to do
+	Unknown    bool          // the request may have been applied, or may yet be; false: it was not and will not be
+	RetryAfter time.Duration // 0: trying again does not help by itself
 }
 
 // Error implements error.
 func (e *Error) Error() string { return e.Code + ": " + e.Detail }
 
 // final tells that asking again at once would not help.
-func (e *Error) final() bool { return e.Code == CodeOverloaded || e.Code == codeRefused }
+func (e *Error) final() bool { return e.Code != codeNotLeader && e.Code != CodeTimeout }
 
 func errNotLeader(why string) *Error { return &Error{Code: codeNotLeader, Detail: why} }
 
@@ -59,5 +70,12 @@ func (e *Error) failure() *clusterpb.Failure {
 }
 
 func fromFailure(f *clusterpb.Failure) *Error {
-	return &Error{Code: f.Code, Detail: f.Detail, Unknown: f.Unknown, RetryAfter: time.Second}
+	e := &Error{Code: f.Code, Detail: f.Detail, Unknown: f.Unknown}
+	switch f.Code {
+	case codeNotLeader, CodeOverloaded, CodeTimeout:
+		e.RetryAfter = retrySoon
+	case CodeDiskLow:
+		e.RetryAfter = diskRetry
+	}
+	return e
 }

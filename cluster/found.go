@@ -35,7 +35,7 @@ func (n *Node) Found(f Founding) error {
 		return fmt.Errorf("encode first command: %w", err)
 	}
 	if err := WriteFile(filepath.Join(n.config.DataDir, foundingFile), data); err != nil {
-		return err
+		return writeError(n.config.DataDir, err)
 	}
 	certificate, err := transport.Sign(first.Cluster.CaCertificate, first.Cluster.CaKey, n.directory.ID, key, n.config.Wall())
 	if err != nil {
@@ -59,7 +59,7 @@ func (n *Node) firstCommand(f Founding) (first *fsmpb.InitCluster, publicKey []b
 	}
 	key, err := transport.LoadOrCreateKey(filepath.Join(n.config.DataDir, tlsDir))
 	if err != nil {
-		return nil, nil, fmt.Errorf("make key: %w", err)
+		return nil, nil, writeError(n.config.DataDir, fmt.Errorf("make key: %w", err))
 	}
 	if publicKey, err = transport.PublicKey(key); err != nil {
 		return nil, nil, fmt.Errorf("make key: %w", err)
@@ -102,13 +102,13 @@ func (n *Node) saveCertificate(c *fsmpb.Cluster, certificate []byte) (transport.
 // ignored.
 func (n *Node) becomeMember(c *fsmpb.Cluster, certificate []byte) error {
 	if _, err := n.saveCertificate(c, certificate); err != nil {
-		return err
+		return writeError(n.config.DataDir, err)
 	}
 	n.mu.Lock()
 	n.directory.ClusterID = c.Id
 	d := n.directory
 	n.mu.Unlock()
-	return d.write(n.config.DataDir)
+	return writeError(n.config.DataDir, d.write(n.config.DataDir))
 }
 
 // founding reads the first command while it may not be applied yet; nil if this node has none.

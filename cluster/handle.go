@@ -41,7 +41,9 @@ func (n *Node) Handle(ctx context.Context, sender string, req *clusterpb.Request
 		if r.has(op.Status.GetSender().GetId()) {
 			n.heard(op.Status.GetSender())
 		}
-		respond(&clusterpb.Response{Result: &clusterpb.Response_Status{Status: n.status(r)}})
+		s := n.status(r)
+		s.Stranger = s.LeaderId == r.id && !r.has(sender)
+		respond(&clusterpb.Response{Result: &clusterpb.Response_Status{Status: s}})
 		return
 	case *clusterpb.Request_Cancel:
 		n.cancelReceive(receiveKey{ctx, op.Cancel})
@@ -52,13 +54,25 @@ func (n *Node) Handle(ctx context.Context, sender string, req *clusterpb.Request
 		respond(failed(errNotLeader("this node does not lead")))
 		return
 	}
+	if sender != n.directory.ID && !r.has(sender) {
+		respond(failed(&Error{Code: codeRemoved, Detail: "the sender does not belong to the cluster any more"}))
+		return
+	}
 	switch op := req.Op.(type) {
 	case *clusterpb.Request_Propose:
 		if sender != n.directory.ID && !fsm.Known(op.Propose) {
 			respond(failed(&Error{Code: codeRefused, Detail: "the leader's version does not know this command; all members should run the same version"}))
 			return
 		}
+		o := n.outcomeOf("propose", sender, req)
+		if n.sendsRefused.Load() && sendsMessage(op.Propose) {
+			err := errDiskLow()
+			o.log(err)
+			respond(failed(err))
+			return
+		}
 		l.writes.submit(proposal{data: op.Propose, done: func(result *fsmpb.Result, err *Error) {
+			o.log(err)
 			if err != nil {
 				respond(failed(err))
 				return
@@ -66,9 +80,11 @@ func (n *Node) Handle(ctx context.Context, sender string, req *clusterpb.Request
 			respond(&clusterpb.Response{Result: &clusterpb.Response_Propose{Propose: result}})
 		}})
 	case *clusterpb.Request_Receive:
-		n.handleReceive(ctx, sender, l, req.Id, op.Receive, respond)
+		n.handleReceive(ctx, sender, l, req, respond)
 	case *clusterpb.Request_Read:
+		o := n.outcomeOf("read", sender, req)
 		l.read(op.Read, func(result *fsmpb.QueryResult, err *Error) {
+			o.log(err)
 			if err != nil {
 				respond(failed(err))
 				return
@@ -77,19 +93,28 @@ func (n *Node) Handle(ctx context.Context, sender string, req *clusterpb.Request
 		})
 	case *clusterpb.Request_Admit:
 		go func() { respond(n.admit(l, op.Admit)) }()
+	case *clusterpb.Request_RemoveMember:
+		go func() { respond(n.removeMember(l, op.RemoveMember.Name)) }()
+	case *clusterpb.Request_Transfer:
+		go func() { respond(n.transfer(l, op.Transfer.Name)) }()
 	default:
 		respond(failed(&Error{Code: codeRefused, Detail: "this member does not know the request; all members should run the same version"}))
 	}
 }
 
-func (n *Node) handleReceive(stream context.Context, sender string, l *leadership, id uint64, op *clusterpb.Receive, respond func(*clusterpb.Response)) {
+func (n *Node) handleReceive(stream context.Context, sender string, l *leadership, req *clusterpb.Request, respond func(*clusterpb.Response)) {
+	op, o := req.GetReceive(), n.outcomeOf("receive", sender, req)
 	c := &fsmpb.Command{}
 	if err := proto.Unmarshal(op.Command, c); err != nil {
 		respond(failed(&Error{Code: codeRefused, Detail: "damaged receive: " + err.Error()}))
 		return
 	}
-	wait := time.Duration(op.WaitMs) * time.Millisecond
 	receive := c.GetReceiveMessage()
+	if receive == nil { // in the log it could stop every replica
+		respond(failed(&Error{Code: codeRefused, Detail: "a receive without a receive command; all members should run the same version"}))
+		return
+	}
+	wait := time.Duration(min(max(0, op.WaitMs), fsm.MaxWait.Milliseconds())) * time.Millisecond
 	x := &waiter{
 		queue: receive.GetQueue(), max: int64(max(1, receive.GetMax())), data: op.Command, principal: c.GetPrincipal(),
 		until: time.Now().Add(wait),
@@ -99,7 +124,7 @@ func (n *Node) handleReceive(stream context.Context, sender string, l *leadershi
 		receive.Delete = nil
 		x.data = encodeCommand(c)
 	}
-	key, held := receiveKey{stream, id}, &heldReceive{leadership: l, waiter: x}
+	key, held := receiveKey{stream, req.Id}, &heldReceive{leadership: l, waiter: x}
 	if wait > 0 {
 		n.receives.Store(key, held)
 	}
@@ -110,6 +135,7 @@ func (n *Node) handleReceive(stream context.Context, sender string, l *leadershi
 		if x.deleted != nil {
 			result, err = withDeleted(x.deleted, result, err), nil
 		}
+		o.log(err)
 		if err != nil {
 			respond(failed(err))
 			return

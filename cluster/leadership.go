@@ -34,8 +34,11 @@ type leadership struct {
 	rounds  rounds
 	due     chan struct{} // something was applied: the next due time may have changed
 	refused transferWatch
+	touches keyTouches
 	ctx     context.Context
 	end     context.CancelFunc
+
+	handover sync.Mutex // held while this node tries to hand over
 
 	woken  chan struct{} // toWake is not empty
 	wakeMu sync.Mutex
@@ -57,7 +60,7 @@ func (r *replica) lead(ctx context.Context) (*leadership, error) {
 		l.end()
 		return nil, err
 	}
-	l.writes = newCoalescer(r.raft.Apply, l.clock.stamp, l.applied, entryLimit)
+	l.writes = newCoalescer(r.raft.Apply, l.clock.stamp, l.applied, entryLimit, r.config.Metrics)
 	l.waiters = newWaiters(l.readyMessages, l.proposeReceive)
 	go l.tickWhenDue()
 	go l.steerClock()
@@ -312,12 +315,13 @@ func (l *leadership) answerEmpty(x *waiter) {
 			return
 		}
 		check := &fsmpb.Query{Principal: x.principal, Op: &fsmpb.Query_CheckPrincipal{CheckPrincipal: &fsmpb.CheckPrincipal{}}}
-		refused := l.r.fsm.Query(check).Error
+		checked := l.r.fsm.Query(check)
 		if l.ctx.Err() != nil {
 			x.respond(nil, errNotLeader("the leader changed"))
 			return
 		}
-		x.respond(&fsmpb.Result{Error: refused, Value: &fsmpb.Result_Receive{Receive: &fsmpb.ReceiveResult{}}}, nil)
+		l.noteUse(x.principal, checked)
+		x.respond(&fsmpb.Result{Error: checked.Error, Value: &fsmpb.Result_Receive{Receive: &fsmpb.ReceiveResult{}}}, nil)
 	})
 }
 
@@ -354,6 +358,7 @@ func (l *leadership) read(q *fsmpb.Query, respond func(*fsmpb.QueryResult, *Erro
 			respond(nil, errNotLeader("the leader changed"))
 			return
 		}
+		l.noteUse(q.Principal, result)
 		respond(result, nil)
 	})
 }

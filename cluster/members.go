@@ -12,6 +12,7 @@ import (
 
 	"github.com/fastqueue/fastqueue/cluster/clusterpb"
 	"github.com/fastqueue/fastqueue/cluster/transport"
+	"github.com/fastqueue/fastqueue/fsm"
 	"github.com/fastqueue/fastqueue/fsm/fsmpb"
 )
 
@@ -67,7 +68,12 @@ func (n *Node) refuseAdmission(r *replica, m *fsmpb.Member) string {
 	if m.GetName() == "" || m.GetClusterAddress() == "" || nameOf(m.GetId()) != m.GetName() {
 		return "the joining node did not say who it is"
 	}
-	for _, s := range r.servers() {
+	servers := r.servers()
+	_, others := split(servers, m.Name)
+	if len(others) >= fsm.MaxMembers {
+		return fmt.Sprintf("the cluster has %d members and %d are allowed; remove one first with: fastqueue cluster remove", len(servers), fsm.MaxMembers)
+	}
+	for _, s := range servers {
 		id := string(s.ID)
 		if nameOf(id) != m.Name || id == m.Id {
 			continue
@@ -233,7 +239,7 @@ func (n *Node) clusterID() string {
 func (n *Node) publicKey() ([]byte, error) {
 	key, err := transport.LoadOrCreateKey(filepath.Join(n.config.DataDir, tlsDir))
 	if err != nil {
-		return nil, fmt.Errorf("make key: %w", err)
+		return nil, writeError(n.config.DataDir, fmt.Errorf("make key: %w", err))
 	}
 	return transport.PublicKey(key)
 }

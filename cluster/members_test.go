@@ -48,7 +48,7 @@ func TestAnIncarnationIsReplacedOnlyWithALiveMajority(t *testing.T) {
 	} {
 		n := New(Config{})
 		for _, id := range test.up {
-			n.statuses[id] = memberStatus{&clusterpb.StatusResult{}, time.Now()}
+			n.statuses[id] = memberStatus{StatusResult: &clusterpb.StatusResult{}, at: time.Now()}
 		}
 		servers := []raft.Server{{ID: "a-1"}, {ID: "b-1"}, {ID: "c-1"}, {ID: "c-2", Suffrage: raft.Nonvoter}}
 		l := &leadership{r: &replica{id: "a-1"}}
@@ -82,7 +82,7 @@ func TestADivergedReplicaEndsItself(t *testing.T) {
 		}})
 		for i, h := range test.others {
 			s := &clusterpb.StatusResult{Hashes: []*clusterpb.ReplicaHash{{Index: 1_000, Hash: h}, {Index: 2_000, Hash: 1}}}
-			n.statuses[string(rune('a'+i))] = memberStatus{s, time.Now()}
+			n.statuses[string(rune('a'+i))] = memberStatus{StatusResult: s, at: time.Now()}
 		}
 		n.compareHash(own)
 		if (exited > 0) != test.want {

@@ -33,12 +33,22 @@ type Node struct {
 	drainedTerm atomic.Uint64 // in which the leadership was last handed over, or nobody was there to take it
 	receives    sync.Map      // receiveKey -> *heldReceive: long polls that wait here while this node leads
 
+	disk            atomic.Pointer[diskSpace] // as of the last look
+	sendsRefused    atomic.Bool               // the disks of a majority of the voters are low
+	removed         atomic.Bool               // a leader has said that this node does not belong to the cluster any more
+	certificateEnds atomic.Int64              // in milliseconds since 1970
+	authorityEnds   atomic.Int64              // likewise
+	mismatchAt      atomic.Uint64             // the last log index at which the replicas were counted as different
+	touches         keyTouches
+	failures        logLimit
+
 	mu        sync.Mutex
 	directory directory
 	waiting   string                   // why the node is not a member yet
 	joinKeys  []*fsmpb.JoinKey         // tokens that this process was given, good before the cluster's are known
 	addresses map[string]*fsmpb.Member // what members said of themselves, over what the cluster has recorded
 	statuses  map[string]memberStatus  // their last answers
+	progress  progress                 // of the log
 	stop      context.CancelFunc       // ends what Start began
 	ended     sync.WaitGroup
 }
@@ -49,15 +59,20 @@ func New(c Config) *Node {
 	n := &Node{
 		config: c, log: c.Logger.Named("cluster"), waiting: "the node is starting",
 		addresses: map[string]*fsmpb.Member{}, statuses: map[string]memberStatus{},
+		directory: directory{Name: c.NodeName},
 	}
+	n.disk.Store(&diskSpace{})
 	n.draining, n.drain = context.WithCancel(context.Background())
+	if registry := c.Metrics.registry; registry != nil {
+		registry.MustRegister(newNodeCollector(n), newQueueCollector(n, nil))
+	}
 	return n
 }
 
 // Open reads the data directory and opens the cluster port. It reports whether the directory belongs to a member.
 func (n *Node) Open() (member bool, err error) {
 	if err := os.MkdirAll(filepath.Join(n.config.DataDir, tlsDir), 0o700); err != nil {
-		return false, fmt.Errorf("create data directory: %w", err)
+		return false, writeError(n.config.DataDir, fmt.Errorf("create data directory: %w", err))
 	}
 	d, member, err := readDirectory(n.config.DataDir)
 	if err != nil {
@@ -72,7 +87,9 @@ func (n *Node) Open() (member bool, err error) {
 		}
 		d = newDirectory(n.config.NodeName, n.config.LogStore)
 	}
+	n.mu.Lock() // requests may be served already, to be told that the node is starting
 	n.directory = d
+	n.mu.Unlock()
 	if err := n.loadAddresses(); err != nil {
 		return false, err
 	}
@@ -95,14 +112,14 @@ func (n *Node) Start() error {
 	if first != nil && first.Cluster.GetId() != n.clusterID() { // of a try that a crash ended before this node joined
 		first = nil
 		if err := removeFile(filepath.Join(n.config.DataDir, foundingFile)); err != nil {
-			return err
+			return writeError(n.config.DataDir, err)
 		}
 	}
 	identity, err := transport.Load(filepath.Join(n.config.DataDir, tlsDir))
 	if err != nil {
 		return fmt.Errorf("read certificate: %w", err)
 	}
-	n.port.SetIdentity(identity)
+	n.useIdentity(identity)
 	ctx, cancel := context.WithCancel(context.Background())
 	n.stop = cancel
 	r, err := openReplica(n.config, n.directory.ID, n.port, first != nil)
@@ -112,7 +129,8 @@ func (n *Node) Start() error {
 	}
 	n.replica.Store(r)
 	n.setWaiting("")
-	n.ended.Add(3)
+	n.ended.Add(4)
+	go n.watchDisk(ctx)
 	go n.renewCertificate(ctx)
 	go n.pollMembers(ctx)
 	go n.reconcileMembers(ctx)
@@ -145,10 +163,18 @@ func (n *Node) Close() error {
 }
 
 // ID is the raft server id: the node's name and the incarnation of its directory.
-func (n *Node) ID() string { return n.directory.ID }
+func (n *Node) ID() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.directory.ID
+}
 
 // Name is the node's name.
-func (n *Node) Name() string { return n.directory.Name }
+func (n *Node) Name() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.directory.Name
+}
 
 // ClusterAddr is the address on which the cluster port listens.
 func (n *Node) ClusterAddr() net.Addr { return n.port.Addr() }

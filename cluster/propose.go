@@ -93,7 +93,7 @@ func (n *Node) Read(ctx context.Context, q *fsmpb.Query) (*fsmpb.QueryResult, er
 			if err.Unknown { // a read has no effect
 				err = &Error{Code: CodeTimeout, Detail: "The leader did not answer in time. Try again.", RetryAfter: time.Second}
 			}
-			return nil, n.explain(err)
+			return nil, n.explainRead(err)
 		}
 	}
 }
@@ -114,9 +114,13 @@ func (n *Node) request(ctx context.Context, req *clusterpb.Request) (*clusterpb.
 		return nil, errNotLeader(n.whyWaiting())
 	}
 	leader := r.leader()
+	if leader == "" && n.removed.Load() { // there is none to wait for
+		return nil, &Error{Code: codeRemoved, Detail: removedText}
+	}
 	if leader == "" {
 		return nil, errNotLeader("no leader is known")
 	}
+	req.RequestId = requestID(ctx)
 	var resp *clusterpb.Response
 	if leader == r.id {
 		var err *Error
@@ -124,6 +128,7 @@ func (n *Node) request(ctx context.Context, req *clusterpb.Request) (*clusterpb.
 			return nil, err
 		}
 	} else {
+		n.config.Metrics.forwarded.Inc()
 		var err error
 		if resp, err = n.port.Call(ctx, leader, req); err != nil {
 			return nil, n.callFailed(err)
@@ -176,6 +181,9 @@ func (n *Node) pause(ctx context.Context) bool {
 
 // explain turns an error between members into one for clients.
 func (n *Node) explain(err *Error) *Error {
+	if err.Code == codeRemoved || err.Code == codeNotLeader && n.removed.Load() {
+		return &Error{Code: CodeNoLeader, Unknown: err.Unknown, Detail: "This node answers nothing: " + removedText + ". Ask another node."}
+	}
 	if err.Code == codeNotLeader {
 		return &Error{
 			Code: CodeNoLeader, Unknown: err.Unknown, RetryAfter: time.Second,
@@ -183,6 +191,17 @@ func (n *Node) explain(err *Error) *Error {
 		}
 	}
 	return err
+}
+
+// explainRead is explain for a read, of which there is a kind that needs no leader.
+func (n *Node) explainRead(err *Error) *Error {
+	explained := n.explain(err)
+	if explained.Code != CodeNoLeader {
+		return explained
+	}
+	e := *explained
+	e.Detail += " GET requests can read this node with ?consistency=stale."
+	return &e
 }
 
 // late gets the answer of a request whose caller had gone: messages that it took are given back.

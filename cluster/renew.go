@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"time"
@@ -66,10 +67,28 @@ func (n *Node) renewIfDue(ctx context.Context) error {
 
 func (n *Node) useCertificate(admitted *clusterpb.AdmitResult) error {
 	renewed, err := n.saveCertificate(admitted.Cluster, admitted.Certificate)
+	if _, disk := errors.AsType[*StorageError](writeError(n.config.DataDir, err)); disk {
+		n.config.Exit(ExitStorage, storageAdvice(n.config.DataDir, err))
+	}
 	if err != nil {
 		return err
 	}
-	n.port.SetIdentity(renewed)
+	n.useIdentity(renewed)
 	n.log.Info("certificate renewed", "until", renewed.Certificate.Leaf.NotAfter)
 	return nil
 }
+
+// useIdentity has the cluster port use a certificate. Members refuse one that has ended, so that no other could be asked
+// for then.
+func (n *Node) useIdentity(i transport.Identity) {
+	n.port.SetIdentity(i)
+	ends := i.Certificate.Leaf.NotAfter
+	n.certificateEnds.Store(ends.UnixMilli())
+	n.authorityEnds.Store(i.CA.NotAfter.UnixMilli())
+	if n.config.Wall().After(ends) {
+		n.log.Error("the certificate of this node has ended: " + certificateAdvice)
+	}
+}
+
+// certificateAdvice is what to do about a certificate that has ended.
+const certificateAdvice = "if this machine's clock is right, stop the node, move its data directory away and join again with an empty one (fastqueue join)"

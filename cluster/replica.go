@@ -53,22 +53,23 @@ func openReplica(c Config, id string, port *transport.Port, bootstrap bool) (*re
 		notify: make(chan bool, 16), changed: newBroadcast(), done: make(chan struct{}), started: time.Now(),
 	}
 	r.ctx, r.stop = context.WithCancel(context.Background())
-	fatal := func(err error) { c.Exit(ExitStorage, err.Error()) }
+	fatal := func(err error) { c.Exit(ExitStorage, storageAdvice(c.DataDir, err)) }
 	var err error
 	r.logs, err = logstore.Open(filepath.Join(c.DataDir, logDir), logstore.Kind(c.LogStore), logstore.Options{
-		Logger: c.Logger.Named("log"), Fatal: fatal, SegmentBytes: c.SegmentBytes,
+		Logger: c.Logger.Named("log"), Fatal: fatal, SegmentBytes: c.SegmentBytes, Observe: c.Metrics.wrote,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("open log: %w", err)
+		return nil, storageError(c.DataDir, fmt.Errorf("open log: %w", err))
 	}
 	r.fsm, err = fsm.Open(filepath.Join(c.DataDir, stateDir), fsm.Options{
 		Logger: c.Logger.Named("state"), Fatal: fatal, Restart: c.Restart, Log: r.logs, OnCommit: r.wakeWaiters,
+		Clock: time.Now, OnFlush: c.Metrics.flushed,
 	})
 	if err != nil {
-		return nil, closeAfter(err, r.logs)
+		return nil, storageError(c.DataDir, closeAfter(err, r.logs))
 	}
 	if err := r.start(bootstrap); err != nil {
-		return nil, closeAfter(err, r.fsm, r.logs)
+		return nil, storageError(c.DataDir, closeAfter(err, r.fsm, r.logs))
 	}
 	go r.watchLeadership()
 	go r.watchProgress()
@@ -96,7 +97,7 @@ func (r *replica) start(bootstrap bool) error {
 			return err
 		}
 	}
-	started, err := raft.NewRaft(config, r.fsm, r.logs, r.logs, r.fsm.Snapshots(), r.transport)
+	started, err := raft.NewRaft(config, measuredFSM{r.fsm, r.config.Metrics.applySeconds}, r.logs, r.logs, r.fsm.Snapshots(), r.transport)
 	if err != nil {
 		return fmt.Errorf("start raft: %w", err)
 	}
@@ -160,9 +161,14 @@ func (r *replica) observeLeader() {
 		return ok
 	}))
 	go func() {
+		last := raft.ServerID("")
 		for {
 			select {
-			case <-events:
+			case o := <-events:
+				if id := o.Data.(raft.LeaderObservation).LeaderID; id != "" && id != last {
+					last = id
+					r.config.Metrics.leaderChanges.Inc()
+				}
 				r.changed.all()
 			case <-r.ctx.Done():
 				return
@@ -296,11 +302,14 @@ func (r *replica) snapshotDue(bytes uint64) bool {
 }
 
 func (r *replica) snapshot() bool {
+	began := time.Now()
 	err := r.raft.Snapshot().Error()
 	if err != nil {
 		r.log.Info("no snapshot now", "reason", err)
+		return false
 	}
-	return err == nil
+	r.config.Metrics.snapshotted(began, time.Now())
+	return true
 }
 
 // stallWatch notices an Apply that does not finish.

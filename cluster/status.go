@@ -26,7 +26,8 @@ const (
 // memberStatus is the last answer of a member and when it came.
 type memberStatus struct {
 	*clusterpb.StatusResult
-	at time.Time
+	at      time.Time
+	clockMS int64 // how far its clock is ahead of this node's
 }
 
 // status is what this node answers when a member asks how it is.
@@ -35,7 +36,10 @@ func (n *Node) status(r *replica) *clusterpb.StatusResult {
 		Member: n.self(), LeaderId: r.leader(), Term: r.raft.CurrentTerm(),
 		AppliedIndex: r.raft.AppliedIndex(), LastIndex: r.raft.LastIndex(),
 		WallMs: n.config.Wall().UnixMilli(), Draining: n.Draining(),
+		CertificateMs: n.certificateEnds.Load(),
 	}
+	d := n.disk.Load()
+	s.DiskFree, s.DiskReserve, s.DiskLow = d.free, d.reserve, d.low
 	for _, h := range r.fsm.Hashes() {
 		s.Hashes = append(s.Hashes, &clusterpb.ReplicaHash{Index: h.Index, Hash: h.Hash})
 	}
@@ -51,6 +55,7 @@ func (n *Node) pollMembers(ctx context.Context) {
 	for {
 		n.pollOnce(ctx)
 		r := n.replica.Load()
+		n.noteProgress(r)
 		n.forgetOthers(r)
 		n.compareHashes(r)
 		select {
@@ -76,17 +81,41 @@ func (n *Node) pollOnce(ctx context.Context) {
 func (n *Node) poll(ctx context.Context, id string) *clusterpb.StatusResult {
 	ctx, cancel := context.WithTimeout(ctx, pollLimit)
 	defer cancel()
+	asked := n.config.Wall()
 	resp, err := n.port.Call(ctx, id, &clusterpb.Request{Op: &clusterpb.Request_Status{Status: &clusterpb.Status{Sender: n.self()}}})
 	if err != nil || resp.GetStatus() == nil {
 		return nil
 	}
 	s := resp.GetStatus()
+	answered := n.config.Wall()
+	middle := asked.Add(answered.Sub(asked) / 2)
 	n.heard(s.Member)
+	if s.LeaderId == id {
+		n.noteRemoved(s.Stranger)
+	}
 	n.mu.Lock()
-	n.statuses[id] = memberStatus{s, time.Now()}
+	n.statuses[id] = memberStatus{StatusResult: s, at: time.Now(), clockMS: s.WallMs - middle.UnixMilli()}
 	n.mu.Unlock()
 	return s
 }
+
+// noteProgress takes a sample of the log's length.
+func (n *Node) noteProgress(r *replica) {
+	last := n.lastIndex(r)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.progress.note(time.Now(), last)
+}
+
+// noteRemoved notes what the leader says about this node's place in the cluster.
+func (n *Node) noteRemoved(removed bool) {
+	if n.removed.Swap(removed) != removed && removed {
+		n.log.Error(removedText)
+	}
+}
+
+// removedText is what a node says of itself when it does not belong to the cluster any more.
+const removedText = "this node was removed from the cluster; stop it and delete its data directory, or join again with an empty one"
 
 // heard remembers what a member says of itself, also on disk.
 func (n *Node) heard(m *fsmpb.Member) {
@@ -138,6 +167,10 @@ func (n *Node) compareHashes(r *replica) {
 func (n *Node) compareHash(own fsm.Hash) {
 	agree, differ := n.hashesAt(own)
 	for _, others := range differ {
+		if own.Index > n.mismatchAt.Load() {
+			n.mismatchAt.Store(own.Index)
+			n.config.Metrics.hashMismatches.Inc()
+		}
 		what := fmt.Sprintf("the state at log index %d differs from that of %d other members", own.Index, others)
 		if others >= 2 && agree == 0 {
 			n.config.Exit(ExitDiverged, what+"; move the data directory away and join again")

@@ -14,28 +14,38 @@ type View struct {
 	Node      string       `json:"node"`   // who answers
 	Leader    string       `json:"leader"` // its node name; empty when none is known
 	Term      uint64       `json:"term"`
-	AgeMs     int64        `json:"age_ms"` // how long ago the answering node last heard of its leader; 0 on the leader itself
+	AgeMs     int64        `json:"age_ms"`  // how long ago the answering node last heard of its leader; 0 on the leader itself
+	Summary   string       `json:"summary"` // how the cluster is, in a sentence or two for people
 	Members   []MemberView `json:"members"`
 }
 
 // MemberView is one member as the answering node knows it.
 type MemberView struct {
-	Name          string `json:"name"`
-	ID            string `json:"id"` // raft server id: the name and the incarnation of its data directory
-	Voter         bool   `json:"voter"`
-	Leader        bool   `json:"leader"`
-	HTTP          string `json:"http"`
-	Cluster       string `json:"cluster"`
-	Lag           uint64 `json:"lag"` // log entries that it had not applied when it was last heard of
-	Version       string `json:"version"`
-	LastContactMs int64  `json:"last_contact_ms"` // how long ago the answering node last heard of it; -1: never
+	Name               string    `json:"name"`
+	ID                 string    `json:"id"` // raft server id: the name and the incarnation of its data directory
+	Voter              bool      `json:"voter"`
+	Leader             bool      `json:"leader"`
+	HTTP               string    `json:"http"`
+	Cluster            string    `json:"cluster"`
+	Lag                uint64    `json:"lag"` // log entries that it had not applied when it was last heard of
+	Version            string    `json:"version"`
+	LastContactMs      int64     `json:"last_contact_ms"` // how long ago the answering node last heard of it; -1: never
+	Up                 bool      `json:"up"`              // it was heard of within the last three seconds
+	LagSeconds         float64   `json:"lag_seconds"`     // how old the newest entry is that it had applied when it was last heard of; of one that is down, now
+	AppliedIndex       uint64    `json:"applied_index"`
+	DiskFree           uint64    `json:"disk_free"`                    // bytes; 0: not known
+	DiskLow            bool      `json:"disk_low"`                     // fewer bytes are free than its reserve
+	ClockDifferenceMs  int64     `json:"clock_difference_ms"`          // how far its clock is ahead of the answering node's
+	CertificateExpires time.Time `json:"certificate_expires,omitzero"` // absent: not known
+	Draining           bool      `json:"draining"`                     // it is about to stop
 }
 
 // Cluster is this node's view of the cluster.
 func (n *Node) Cluster() View {
-	v := View{ClusterID: n.clusterID(), Node: n.directory.Name, Members: []MemberView{}}
+	v := View{ClusterID: n.clusterID(), Node: n.Name(), Members: []MemberView{}}
 	r := n.replica.Load()
 	if r == nil {
+		v.Summary = "Not a member yet: " + n.whyWaiting() + "."
 		return v
 	}
 	v.Term = r.raft.CurrentTerm()
@@ -49,18 +59,57 @@ func (n *Node) Cluster() View {
 	for _, s := range r.servers() {
 		id := string(s.ID)
 		m := names[id]
+		if m.Name == "" { // it was never heard of
+			m.Name = nameOf(id)
+		}
 		m.ID, m.Voter, m.Leader = id, s.Suffrage == raft.Voter, id == leader
 		if m.Leader {
 			v.Leader = m.Name
 		}
-		m.LastContactMs, m.Lag = n.contact(r, id, last)
+		n.describe(r, &m, last)
 		if m.Leader {
-			m.LastContactMs, m.Lag = v.AgeMs, 0
+			m.LastContactMs, m.Lag, m.LagSeconds = v.AgeMs, 0, 0
+			m.Up = m.Up || v.AgeMs < alive.Milliseconds()
 		}
 		v.Members = append(v.Members, m)
 	}
 	sort.Slice(v.Members, func(i, j int) bool { return v.Members[i].ID < v.Members[j].ID })
+	v.Summary = summary(v, n.config.Wall())
+	if n.removed.Load() {
+		v.Summary = "Removed: " + removedText + "."
+	}
 	return v
+}
+
+// describe fills in what a member last said of itself; of this node, what it says now.
+func (n *Node) describe(r *replica, m *MemberView, last uint64) {
+	var s memberStatus
+	heard := m.ID == r.id
+	if heard {
+		s = memberStatus{StatusResult: n.status(r), at: time.Now()}
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if m.ID != r.id {
+		s, heard = n.statuses[m.ID]
+	}
+	if !heard {
+		m.LastContactMs, m.Lag = -1, last
+		return
+	}
+	ago := time.Since(s.at)
+	m.LastContactMs, m.Up = ago.Milliseconds(), ago < alive
+	m.AppliedIndex, m.Lag = s.AppliedIndex, last-min(last, s.AppliedIndex)
+	seen := s.at
+	if !m.Up {
+		seen = time.Now()
+	}
+	m.LagSeconds = n.progress.behind(seen, s.AppliedIndex).Round(time.Millisecond).Seconds()
+	m.DiskFree, m.DiskLow, m.Draining = s.DiskFree, s.DiskLow, s.Draining
+	m.ClockDifferenceMs = s.clockMS
+	if s.CertificateMs > 0 {
+		m.CertificateExpires = time.UnixMilli(s.CertificateMs).UTC().Truncate(time.Second)
+	}
 }
 
 // sinceLeader is how long ago this node heard of its leader; 0 if it leads itself.
@@ -86,20 +135,6 @@ func (n *Node) lastIndex(r *replica) uint64 {
 	return last
 }
 
-// contact is how long ago a member was heard of, and how many entries it was behind then.
-func (n *Node) contact(r *replica, id string, last uint64) (agoMS int64, lag uint64) {
-	if id == r.id {
-		return 0, last - min(last, r.raft.AppliedIndex())
-	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	s, ok := n.statuses[id]
-	if !ok {
-		return -1, last
-	}
-	return time.Since(s.at).Milliseconds(), last - min(last, s.AppliedIndex)
-}
-
 // Ready returns the reasons why this node should not get requests; none means that it should.
 func (n *Node) Ready() []string {
 	if n.Draining() {
@@ -108,6 +143,12 @@ func (n *Node) Ready() []string {
 	r := n.replica.Load()
 	if r == nil {
 		return []string{n.whyWaiting()}
+	}
+	if n.removed.Load() {
+		return []string{removedText}
+	}
+	if ends := time.UnixMilli(n.certificateEnds.Load()); n.config.Wall().After(ends) {
+		return []string{"the certificate of this node ended at " + ends.UTC().Format(time.RFC3339) + " and the other members refuse it; " + certificateAdvice}
 	}
 	if r.leader() == "" {
 		return []string{"no leader is known: a majority of the voters is not up or not reachable"}

@@ -2,15 +2,14 @@ package cluster
 
 import (
 	"container/list"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/fastqueue/fastqueue/fsm"
 	"github.com/fastqueue/fastqueue/fsm/fsmpb"
 )
-
-// maxWaiters bounds the receives that wait on a leader at once, long polls of all nodes together.
-const maxWaiters = 100_000
 
 // waiter is one receive that waits for messages on the leader.
 type waiter struct {
@@ -35,6 +34,7 @@ type waiter struct {
 type waiters struct {
 	ready   func(queue string) int64 // messages ready after the last committed batch
 	propose func(*waiter)            // must call finished when the result is there
+	limit   int                      // of receives that wait at once, long polls of all nodes together
 
 	mu     sync.Mutex
 	queues map[string]*waitingQueue
@@ -48,7 +48,7 @@ type waitingQueue struct {
 }
 
 func newWaiters(ready func(string) int64, propose func(*waiter)) *waiters {
-	return &waiters{ready: ready, propose: propose, queues: map[string]*waitingQueue{}}
+	return &waiters{ready: ready, propose: propose, limit: fsm.MaxWaiters, queues: map[string]*waitingQueue{}}
 }
 
 func (w *waiters) queue(name string) *waitingQueue {
@@ -101,9 +101,11 @@ func (w *waiters) park(x *waiter, expire func(*waiter)) *Error {
 		w.mu.Unlock()
 		return errNotLeader("the leader changed")
 	}
-	if w.parked >= maxWaiters {
+	if w.parked >= w.limit {
+		parked := w.parked
 		w.mu.Unlock()
-		return &Error{Code: CodeOverloaded, Detail: "Too many receives wait on the leader; wait less or with fewer workers.", RetryAfter: time.Second}
+		return &Error{Code: CodeLimitReached, Detail: fmt.Sprintf(
+			"The cluster has %d receives waiting for messages and %d are allowed; receive with WaitTimeSeconds 0, or with fewer workers.", parked, w.limit)}
 	}
 	x.element = w.queue(x.queue).parked.PushBack(x)
 	w.parked++

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"hash/fnv"
 
-	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/fastqueue/fastqueue/fsm/fsmpb"
@@ -98,24 +97,10 @@ func (s *state) applyCommand(c *fsmpb.Command) *fsmpb.Result {
 }
 
 // Known tells whether an encoded command is one that this version can apply. A leader asks before it puts a command of
-// another member into the log, where an unknown one would stop every replica.
+// another member into the log, where one that is unknown or damaged anywhere would stop every replica.
 func Known(command []byte) bool {
-	fields := (&fsmpb.Command{}).ProtoReflect().Descriptor().Fields()
-	known := false
-	for len(command) > 0 {
-		number, kind, n := protowire.ConsumeTag(command)
-		if n < 0 {
-			return false
-		}
-		m := protowire.ConsumeFieldValue(number, kind, command[n:])
-		if m < 0 {
-			return false
-		}
-		field := fields.ByNumber(number)
-		known = known || field != nil && field.ContainingOneof() != nil
-		command = command[n+m:]
-	}
-	return known
+	c := &fsmpb.Command{}
+	return proto.Unmarshal(command, c) == nil && c.Op != nil
 }
 
 // addToHash carries the running hash over the results on, so that replicas can be compared.

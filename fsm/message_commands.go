@@ -111,7 +111,7 @@ func (s *state) deleteMessage(q *queue, r *fsmpb.Receipt) *fsmpb.Error {
 
 // delivered finds the message whose last delivery a receipt names. The error always exists; an empty code means found.
 func (s *state) delivered(q *queue, r *fsmpb.Receipt) (m delivery, ready bool, err *fsmpb.Error) {
-	if r.Queue != q.rec.Id {
+	if r.GetQueue() != q.rec.Id { // also without a receipt
 		return m, false, refuse(CodeMessageNotFound, "Message not found: this is not a receipt handle of this queue.")
 	}
 	key := store.UnreadyKey(q.rec.Id, r.Sequence)

@@ -45,7 +45,7 @@ func (g *guard) call(name string, f func() error) error {
 	t := time.AfterFunc(g.o.CallLimit, func() {
 		g.end(fmt.Errorf("log store: %s has not finished within %s: is the disk hanging?", name, g.o.CallLimit))
 	})
-	err := f()
+	err := caught(f)
 	t.Stop()
 	if err == nil || errors.Is(err, raft.ErrLogNotFound) || err.Error() == errNotFound.Error() {
 		return err
@@ -97,7 +97,12 @@ func (g *guard) LastIndex() (index uint64, err error) {
 
 // GetLog implements raft.LogStore.
 func (g *guard) GetLog(index uint64, log *raft.Log) error {
-	return g.call("get_log", func() error { return g.backend.GetLog(index, log) })
+	return g.call("get_log", func() error {
+		if err := g.backend.GetLog(index, log); err != nil {
+			return err
+		}
+		return unseal(index, log)
+	})
 }
 
 // StoreLog implements raft.LogStore.
@@ -116,7 +121,7 @@ func (g *guard) StoreLogs(logs []*raft.Log) error {
 	for _, l := range logs {
 		bytes += len(l.Data) + len(l.Extensions)
 	}
-	err := g.write("store_logs", len(logs), bytes, func() error { return g.backend.StoreLogs(logs) })
+	err := g.write("store_logs", len(logs), bytes, func() error { return g.backend.StoreLogs(sealed(logs)) })
 	if err == nil {
 		g.appended.Add(uint64(bytes))
 	}

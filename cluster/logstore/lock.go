@@ -20,7 +20,7 @@ func lockDir(dir string) (io.Closer, error) {
 	}
 	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	if errors.Is(err, syscall.EWOULDBLOCK) {
-		err = fmt.Errorf("log directory %s is in use by another process: stop that one first, or choose another directory", dir)
+		err = refusal{fmt.Errorf("log directory %s is in use by another process: stop that one first, or choose another directory", dir)}
 	}
 	if err != nil {
 		return nil, errors.Join(err, f.Close())

@@ -94,7 +94,12 @@ func Open(dir string, kind Kind, o Options) (Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	b, slice, err := openBackend(dir, kind, o)
+	var b backend
+	var slice uint64
+	err = caught(func() (err error) {
+		b, slice, err = openBackend(dir, kind, o)
+		return err
+	})
 	if err == nil {
 		err = errors.Join(syncDir(dir), syncDir(filepath.Dir(dir)))
 	}
@@ -111,19 +116,27 @@ func openBackend(dir string, kind Kind, o Options) (backend, uint64, error) {
 		return nil, 0, err
 	}
 	if present != "" && present != kind {
-		return nil, 0, fmt.Errorf("the directory holds a log of the %s backend: start with --log-store %s, or with an empty "+
-			"directory", present, present)
+		return nil, 0, refusal{fmt.Errorf("the directory holds a log of the %s backend: start with --log-store %s, or with an empty "+
+			"directory", present, present)}
 	}
 	switch kind {
 	case Bolt:
 		b, err := openBolt(dir)
-		return b, boltSlice, err
+		return b, boltSlice, damaged(err)
 	case WAL:
 		b, err := openWAL(dir, o)
-		return b, 0, err
+		return b, 0, damaged(err)
 	}
-	return nil, 0, fmt.Errorf("no backend %q: --log-store is %s or %s", kind, Bolt, WAL)
+	return nil, 0, refusal{fmt.Errorf("no backend %q: --log-store is %s or %s", kind, Bolt, WAL)}
 }
+
+// refusal is an error about a directory with which nothing is wrong: another process uses it, or another backend made it.
+type refusal struct{ error }
+
+// Refused tells it from the errors of a disk, also across packages.
+func (refusal) Refused() bool { return true }
+
+func (r refusal) Unwrap() error { return r.error }
 
 // syncDir makes the names in dir durable.
 func syncDir(dir string) error {

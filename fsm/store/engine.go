@@ -59,8 +59,8 @@ func openEngine(o *Options, cache *pebble.Cache, dir string, readOnly bool) (*pe
 		return nil, errors.New("the directory holds no storage engine")
 	}
 	if desc.FormatMajorVersion != engineFormat {
-		return nil, fmt.Errorf("the storage engine's format is %s and this version uses %s only: start the version that wrote it",
-			desc.FormatMajorVersion, engineFormat)
+		return nil, refusal{fmt.Errorf("the storage engine's format is %s and this version uses %s only: start the version that wrote it",
+			desc.FormatMajorVersion, engineFormat)}
 	}
 	opts := engineOptions(o, cache)
 	opts.ReadOnly = readOnly

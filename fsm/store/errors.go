@@ -23,6 +23,14 @@ func (e *hangError) Error() string {
 	return fmt.Sprintf("%s has not finished within %s: is the disk full or hanging?", e.what, e.limit)
 }
 
+// refusal is an error about a directory with which nothing is wrong: another process uses it, or another version made it.
+type refusal struct{ error }
+
+// Refused tells it from the errors of a disk, also across packages.
+func (refusal) Refused() bool { return true }
+
+func (r refusal) Unwrap() error { return r.error }
+
 func wrap(what string, err error) error { return fmt.Errorf("%s: %w", what, err) }
 
 func streamError(format string, args ...any) error {

@@ -103,8 +103,8 @@ func checkFormat(r pebble.Reader, schema uint32) error {
 	}
 	haveLayout, haveSchema := binary.BigEndian.Uint32(v), binary.BigEndian.Uint32(v[4:])
 	if haveLayout != layout || haveSchema != schema {
-		return fmt.Errorf("the state has format %d.%d and this version reads %d.%d only: start the version that wrote it, "+
-			"or start with an empty directory", haveLayout, haveSchema, layout, schema)
+		return refusal{fmt.Errorf("the state has format %d.%d and this version reads %d.%d only: start the version that wrote it, "+
+			"or start with an empty directory", haveLayout, haveSchema, layout, schema)}
 	}
 	return nil
 }

@@ -44,8 +44,8 @@ func Open(dir string, o Options) (*Store, error) {
 		return nil, wrap("sync directory above the state", err)
 	}
 	if s.lock, err = s.o.FS.Lock(s.o.FS.PathJoin(dir, lockName)); err != nil {
-		return nil, fmt.Errorf("state directory %s is in use by another process: stop that one first, or choose another "+
-			"directory: %w", dir, err)
+		return nil, refusal{fmt.Errorf("state directory %s is in use by another process: stop that one first, or choose another "+
+			"directory: %w", dir, err)}
 	}
 	s.cache = pebble.NewCache(o.CacheBytes)
 	if err := s.start(); err != nil {

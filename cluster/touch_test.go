@@ -1,0 +1,79 @@
+package cluster
+
+import (
+	"bytes"
+	"context"
+	"testing"
+
+	"github.com/fastqueue/fastqueue/fsm/fsmpb"
+)
+
+// A read and an empty receive are no entries; the first one in an hour with an API key makes one, so that its use is known.
+func TestTheUseOfAnAPIKeyIsNotedOnce(t *testing.T) {
+	c := newTestCluster(t, "bolt", 2, nil)
+	c.createQueue(0, "q")
+	leader := c.leader()
+	l := c.nodes[leader].replica.Load().leadership.Load()
+	ctx, cancel := context.WithTimeout(context.Background(), testDeadline)
+	defer cancel()
+	create := func(b byte) *fsmpb.Principal {
+		hash := bytes.Repeat([]byte{b}, 32)
+		if r := c.propose(0, &fsmpb.Command{Op: &fsmpb.Command_CreateApiKey{CreateApiKey: &fsmpb.CreateAPIKey{Name: "k", Hash: hash, Hint: "fqk_1234"}}}); r.Error != nil {
+			t.Fatal(r.Error)
+		}
+		return &fsmpb.Principal{ApiKey: hash}
+	}
+	check := func(p *fsmpb.Principal) *fsmpb.Query {
+		return &fsmpb.Query{Principal: p, Op: &fsmpb.Query_CheckPrincipal{CheckPrincipal: &fsmpb.CheckPrincipal{}}}
+	}
+	uses := map[string]func(*fsmpb.Principal) error{
+		"read": func(p *fsmpb.Principal) error {
+			_, err := c.nodes[1-leader].Read(ctx, check(p))
+			return err
+		},
+		"empty receive": func(p *fsmpb.Principal) error {
+			command := receiveCommand("q", 1)
+			command.Principal = p
+			_, err := c.nodes[1-leader].Receive(ctx, command, 0)
+			return err
+		},
+		"stale read": func(p *fsmpb.Principal) error {
+			_, err := c.nodes[1-leader].ReadStale(check(p))
+			return err
+		},
+	}
+	number := byte(0)
+	for what, use := range uses {
+		number++
+		p := create(number)
+		eventually(t, "the key on both nodes", func() bool {
+			r, err := c.nodes[1-leader].ReadStale(&fsmpb.Query{Principal: admin, Op: &fsmpb.Query_ListApiKeys{ListApiKeys: &fsmpb.ListAPIKeys{Limit: 100}}})
+			return err == nil && len(r.GetApiKeys().GetApiKeys()) == int(number)
+		})
+		_, before := l.writes.counts()
+		if err := use(p); err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		eventually(t, "the use to be noted after a "+what, func() bool { return !c.nodes[leader].FSM().Query(check(p)).KeyIdle })
+		eventually(t, "the follower to know", func() bool { return !c.nodes[1-leader].FSM().Query(check(p)).KeyIdle })
+		for range 20 {
+			if err := use(p); err != nil {
+				t.Fatalf("%s: %v", what, err)
+			}
+		}
+		if _, after := l.writes.counts(); after != before+1 {
+			t.Errorf("21 uses by a %s made %d commands, want 1", what, after-before)
+		}
+	}
+}
+
+func TestOneTouchOfAKeyAtATime(t *testing.T) {
+	var k keyTouches
+	if !k.begin("a") || k.begin("a") || !k.begin("b") {
+		t.Error("not exactly one touch of each key may be under way")
+	}
+	k.end("a")
+	if !k.begin("a") {
+		t.Error("after a touch has ended the next one can't begin")
+	}
+}
