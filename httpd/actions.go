@@ -8,25 +8,52 @@ import (
 	"github.com/fastqueue/fastqueue/fsm"
 )
 
+// action is one thing that POST /v1/queue/{name} can do.
+type action struct {
+	name    string
+	handler handler
+	doc     func() documentation
+}
+
 // actions is the second table: what POST /v1/queue/{name} can do. The handlers of Actions that are newer than the first API
 // document refuse unknown fields.
-func actions() map[string]handler {
-	return map[string]handler{
-		"SendMessage":                  (*Server).sendMessage,
-		"ReceiveMessage":               (*Server).receiveMessage,
-		"DeleteMessage":                (*Server).deleteMessage,
-		"SendMessageBatch":             (*Server).sendMessageBatch,
-		"DeleteMessageBatch":           (*Server).deleteMessageBatch,
-		"ChangeMessageVisibility":      (*Server).changeMessageVisibility,
-		"ChangeMessageVisibilityBatch": (*Server).changeMessageVisibilityBatch,
+func actions() []action {
+	return []action{
+		{"SendMessage", (*Server).sendMessage, docSendMessage},
+		{"ReceiveMessage", (*Server).receiveMessage, docReceiveMessage},
+		{"DeleteMessage", (*Server).deleteMessage, docDeleteMessage},
+		{"SendMessageBatch", (*Server).sendMessageBatch, docSendMessageBatch},
+		{"DeleteMessageBatch", (*Server).deleteMessageBatch, docDeleteMessageBatch},
+		{"ChangeMessageVisibility", (*Server).changeMessageVisibility, docChangeMessageVisibility},
+		{"ChangeMessageVisibilityBatch", (*Server).changeMessageVisibilityBatch, docChangeMessageVisibilityBatch},
 	}
+}
+
+// handlersOf finds the handler of an action by its name.
+func handlersOf(acts []action) map[string]handler {
+	handlers := make(map[string]handler, len(acts))
+	for _, a := range acts {
+		handlers[a.name] = a.handler
+	}
+	return handlers
+}
+
+// actionsOf are the Actions that a row of the route table takes.
+func (s *Server) actionsOf(rt *route) map[string]handler {
+	if rt.path != messagePath {
+		return nil
+	}
+	return s.actions
+}
+
+// actionRequest is what every message request has.
+type actionRequest struct {
+	Action string `json:"Action"`
 }
 
 // act carries out the Action of a message request.
 func (s *Server) act(ctx context.Context, r *request) (any, error) {
-	var in struct {
-		Action string `json:"Action"`
-	}
+	var in actionRequest
 	if err := decode(r.body, &in); err != nil {
 		return nil, err
 	}
@@ -34,6 +61,7 @@ func (s *Server) act(ctx context.Context, r *request) (any, error) {
 	if !ok {
 		return nil, s.unknownAction(in.Action)
 	}
+	r.action = in.Action
 	if err := queueInPath(r); err != nil {
 		return nil, err
 	}

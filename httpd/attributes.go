@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -91,37 +92,42 @@ func readAttribute(d *jsontext.Decoder) (*fsmpb.Attribute, error) {
 	if err := d.SkipValue(); err != nil {
 		return nil, err
 	}
-	return nil, attributeShape(d)
+	return nil, attributeShape(d.StackPointer())
 }
 
 // readTyped reads the value of an attribute that has a DataType.
 func readTyped(d *jsontext.Decoder, at *fsmpb.Attribute) error {
 	var t typedAttribute
+	place := d.StackPointer()
 	if err := json.UnmarshalDecode(d, &t, json.RejectUnknownMembers(true)); err != nil {
 		var syntactic *jsontext.SyntacticError
-		if errors.As(err, &syntactic) {
+		var semantic *json.SemanticError
+		switch {
+		case errors.As(err, &syntactic):
 			return err
+		case errors.As(err, &semantic) && semantic.GoType == reflect.TypeFor[[]byte]() && semantic.JSONKind == '"':
+			return &fieldError{semantic.JSONPointer, "be base64 with its padding, in the alphabet with + and / (RFC 4648, section 4)"}
 		}
-		return attributeShape(d)
+		return attributeShape(place)
 	}
 	kind, _, _ := strings.Cut(t.DataType, ".")
 	switch {
 	case len(t.DataType) > maxAttributeNameBytes:
-		return &fieldError{d.StackPointer(), fmt.Sprintf("have a DataType of at most %d bytes", maxAttributeNameBytes)}
+		return &fieldError{place, fmt.Sprintf("have a DataType of at most %d bytes", maxAttributeNameBytes)}
 	case (kind == "String" || kind == "Number") && t.StringValue != nil && t.BinaryValue == nil:
 		at.Value = &fsmpb.Attribute_StringValue{StringValue: *t.StringValue}
 	case kind == "Binary" && t.BinaryValue != nil && t.StringValue == nil:
 		at.Value = &fsmpb.Attribute_BinaryValue{BinaryValue: t.BinaryValue}
 	default:
-		return attributeShape(d)
+		return attributeShape(place)
 	}
 	at.DataType = t.DataType
 	return nil
 }
 
-// attributeShape refuses the attribute that the decoder has just read.
-func attributeShape(d *jsontext.Decoder) error {
-	return &fieldError{d.StackPointer(), `be a string, or an object with a DataType of String or Number and a StringValue, ` +
+// attributeShape refuses the attribute at a place.
+func attributeShape(at jsontext.Pointer) error {
+	return &fieldError{at, `be a string, or an object with a DataType of String or Number and a StringValue, ` +
 		`or with a DataType of Binary and a BinaryValue in base64; a DataType may go on with a dot and a label`}
 }
 

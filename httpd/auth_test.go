@@ -169,15 +169,6 @@ func TestLostKeysAreForgotten(t *testing.T) {
 	a.expectError(a.do("GET", "/v1/queues", ""), 401, fsm.CodeUnauthenticated)
 }
 
-func TestAdminRouteNeedsTheRole(t *testing.T) {
-	table := []route{{"GET", "/secret", admin, read, 200, (*Server).livez}}
-	a := newAPIWith(t, table)
-	a.expectError(a.do("GET", "/secret", ""), 403, fsm.CodeForbidden)
-	a.node.users["root"] = &fsmpb.User{Id: 77, Name: "root", Version: 1, Role: fsm.RoleAdmin}
-	a.token = a.tokenFor(a.node.users["root"])
-	a.must("GET", "/secret", "")
-}
-
 // TestLoginWithoutSigningKey: nothing is proposed whose answer could not be made.
 func TestLoginWithoutSigningKey(t *testing.T) {
 	a := register(t)

@@ -11,30 +11,65 @@ import (
 	"github.com/fastqueue/fastqueue/fsm/fsmpb"
 )
 
-// authenticate finds out who sent the request. It checks the token's signature, time and role; whether the user still
-// exists in this version is decided with the command or query that carries the principal.
-func (s *Server) authenticate(need access, r *request) error {
-	text, err := bearerToken(r.http.Header)
+// authenticate finds out who sent the request: it checks a token's signature and time, and the shape of an API key. Whether
+// the user, the log-in or the key still exists, and which role the user has, is decided with the command or query that
+// carries the principal.
+func (s *Server) authenticate(r *request) error {
+	text, err := credential(r.http.Header)
 	if err != nil {
 		return err
 	}
-	if r.caller, err = s.claims(r.http.Context(), text); err != nil {
-		return err
+	if strings.HasPrefix(text, auth.APIKeyPrefix) {
+		r.proof = byAPIKey
+		hash, ok := auth.HashAPIKey(text)
+		if !ok {
+			return &apiError{code: fsm.CodeUnauthenticated,
+				detail: "This is no whole API key: one is " + auth.APIKeyPrefix + " and 43 characters more. Send it as it was shown when it was created."}
+		}
+		r.apiKey = hash
+		return nil
 	}
-	if need == admin && r.caller.Role != fsm.RoleAdmin {
-		return &apiError{code: fsm.CodeForbidden}
-	}
-	return nil
+	r.proof = byToken
+	r.caller, err = s.claims(r.ctx, text)
+	return err
 }
 
-// bearerToken takes the token out of the Authorization header.
-func bearerToken(h http.Header) (string, error) {
-	scheme, token, _ := strings.Cut(h.Get("Authorization"), " ")
-	if token = strings.TrimSpace(token); token == "" || !strings.EqualFold(scheme, "Bearer") {
-		return "", &apiError{code: fsm.CodeUnauthenticated,
-			detail: "Authentication required: send the access token of a log-in as \"Authorization: Bearer <token>\"."}
+// credential takes the token or the API key out of the headers. Whoever sends two does not know who is asking.
+func credential(h http.Header) (string, error) {
+	var found []string
+	for _, value := range h.Values("Authorization") {
+		scheme, text, _ := strings.Cut(value, " ")
+		if text = strings.TrimSpace(text); text == "" || !strings.EqualFold(scheme, "Bearer") {
+			return "", missingCredential()
+		}
+		found = append(found, text)
 	}
-	return token, nil
+	for _, value := range h.Values("X-Api-Key") {
+		if value = strings.TrimSpace(value); !strings.HasPrefix(value, auth.APIKeyPrefix) {
+			return "", &apiError{code: fsm.CodeUnauthenticated,
+				detail: "X-API-Key must be an API key, which begins with " + auth.APIKeyPrefix + "; an access token is sent as \"Authorization: Bearer <token>\"."}
+		}
+		found = append(found, value)
+	}
+	if len(found) == 0 {
+		return "", missingCredential()
+	}
+	for _, other := range found[1:] {
+		if other != found[0] {
+			return "", &apiError{code: fsm.CodeUnauthenticated, detail: "The request has two different credentials in Authorization and X-API-Key: send one."}
+		}
+	}
+	return found[0], nil
+}
+
+func missingCredential() error {
+	return &apiError{code: fsm.CodeUnauthenticated, detail: "Authentication required: send the access token of a log-in or an API key as " +
+		"\"Authorization: Bearer <token or key>\", or the key as \"X-API-Key: <key>\"."}
+}
+
+// hasCredential says whether the request says at all who sent it.
+func hasCredential(h http.Header) bool {
+	return len(h.Values("Authorization")) > 0 || len(h.Values("X-Api-Key")) > 0
 }
 
 // claims is what an access token says. A token of a key that this node does not know yet is looked at again with the

@@ -26,11 +26,14 @@ func (v *visibilityChange) check(field func(string) string) (seconds uint32, err
 	return uint32(n), err
 }
 
+// visibilityRequest is the JSON of a ChangeMessageVisibility.
+type visibilityRequest struct {
+	Action string `json:"Action"`
+	visibilityChange
+}
+
 func (s *Server) changeMessageVisibility(ctx context.Context, r *request) (any, error) {
-	var in struct {
-		Action string `json:"Action"`
-		visibilityChange
-	}
+	var in visibilityRequest
 	if err := decodeStrict(r.body, &in); err != nil {
 		return nil, err
 	}
@@ -53,11 +56,14 @@ type visibilityEntry struct {
 	visibilityChange
 }
 
+// visibilityBatch is the JSON of a ChangeMessageVisibilityBatch.
+type visibilityBatch struct {
+	Action  string            `json:"Action"`
+	Entries []visibilityEntry `json:"Entries"`
+}
+
 func (s *Server) changeMessageVisibilityBatch(ctx context.Context, r *request) (any, error) {
-	var in struct {
-		Action  string            `json:"Action"`
-		Entries []visibilityEntry `json:"Entries"`
-	}
+	var in visibilityBatch
 	if err := decodeStrict(r.body, &in); err != nil {
 		return nil, err
 	}

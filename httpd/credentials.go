@@ -41,6 +41,7 @@ func (s *Server) verify(ctx context.Context, name, password string) (*fsmpb.Prin
 		if err := s.hasher.VerifyUnknown(ctx, password); err != nil {
 			return nil, hashError(err)
 		}
+		s.metrics.proved(byPassword, false)
 		return nil, &apiError{code: codeInvalidCredentials}
 	}
 	ok, err := s.hasher.Verify(ctx, password, u.GetPasswordHash())
@@ -48,8 +49,10 @@ func (s *Server) verify(ctx context.Context, name, password string) (*fsmpb.Prin
 		return nil, hashError(err)
 	}
 	if !ok {
+		s.metrics.proved(byPassword, false)
 		return nil, &apiError{code: codeInvalidCredentials}
 	}
+	s.metrics.proved(byPassword, true)
 	return &fsmpb.Principal{Name: u.GetName(), User: u.GetId(), Version: u.GetVersion()}, nil
 }
 

@@ -1,6 +1,7 @@
 package httpd
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -23,6 +24,14 @@ func decode(body []byte, into any) error {
 // decodeStrict is decode for requests that are newer than the first API document: unknown fields are refused.
 func decodeStrict(body []byte, into any) error {
 	return decodeError(json.Unmarshal(body, into, json.RejectUnknownMembers(true)), into)
+}
+
+// decodeOptional is decodeStrict for requests that may also come without a body.
+func decodeOptional(body []byte, into any) error {
+	if len(bytes.TrimSpace(body)) == 0 {
+		return nil
+	}
+	return decodeStrict(body, into)
 }
 
 // fieldError is returned by UnmarshalJSONFrom methods: it completes the sentence "<field> must ...".
@@ -76,6 +85,9 @@ func syntaxError(err *jsontext.SyntacticError) error {
 // unknownField refuses a field and names the one that was probably meant.
 func unknownField(at jsontext.Pointer, into any) error {
 	known := fieldNames(structAt(reflect.TypeOf(into), at.Parent()))
+	if len(known) == 0 {
+		return &apiError{code: fsm.CodeInvalid, detail: fieldName(at) + " is not a field of this request, which has none."}
+	}
 	return &apiError{code: fsm.CodeInvalid, detail: fmt.Sprintf("%s is not a field of this request; the nearest one is %s.",
 		fieldName(at), nearest(at.LastToken(), known))}
 }

@@ -13,10 +13,13 @@ type statement struct {
 	Message string `json:"message"`
 }
 
+// deletion is the JSON of a DeleteMessage.
+type deletion struct {
+	Handle string `json:"ReceiptHandle"`
+}
+
 func (s *Server) deleteMessage(ctx context.Context, r *request) (any, error) {
-	var in struct {
-		Handle string `json:"ReceiptHandle"`
-	}
+	var in deletion
 	if err := decode(r.body, &in); err != nil {
 		return nil, err
 	}
@@ -51,6 +54,7 @@ func (s *Server) deleteByHandle(ctx context.Context, r *request, handles []strin
 	if len(refused) != len(handles) {
 		return nil, &apiError{code: codeInternal, unknown: true, cause: fmt.Errorf("%d results for %d receipts", len(refused), len(handles))}
 	}
+	s.metrics.removed(refused)
 	return refused, nil
 }
 

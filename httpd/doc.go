@@ -8,9 +8,11 @@
 // has a handler that returns (value, error), in a file named after the command. respond.go is the only place that knows
 // status numbers and writes bytes.
 //
-// The package decides nothing that depends on the state of the cluster. It checks the shape of a request and the signature
-// of a token; whether a user, a queue or a message exists is decided when the command is applied, or by the leader's read.
-// So a node whose copy of the state is old never refuses what another node has just accepted.
+// The package decides nothing that depends on the state of the cluster. It checks the shape of a request, the signature of
+// a token and the shape of an API key; whether a user, a log-in, a key, a queue or a message exists, and what a role may do,
+// is decided when the command is applied, or by the leader's read. So a node whose copy of the state is old never refuses
+// what another node has just accepted. A client may ask for that copy, with ?consistency=stale; routes that must answer
+// without a leader look there first who is asking (check_principal.go).
 //
 // A Server owns its listener, its cache of parsed tokens and its password hasher; handlers run on net/http's goroutines and
 // share nothing else. Package cluster implements Node; cmd connects the two.

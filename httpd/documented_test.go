@@ -107,8 +107,9 @@ func TestHealthAnswers(t *testing.T) {
 func TestClusterViewNeedsATokenAndNoLeader(t *testing.T) {
 	a := newAPI(t)
 	a.node.err = errNoLeader
-	a.expect("GET", "/v1/cluster", "", 200, `{"cluster_id":"c1","node":"n1","leader":"n2","term":3,"age_ms":12,"members":[`+
-		`{"name":"n1","id":"n1-abc","voter":true,"leader":false,"http":"h:1","cluster":"h:2","lag":4,"version":"v","last_contact_ms":-1}]}`)
+	a.expect("GET", "/v1/cluster", "", 200, `{"cluster_id":"c1","node":"n1","leader":"n2","term":3,"age_ms":12,"summary":"Well.","members":[`+
+		`{"name":"n1","id":"n1-abc","voter":true,"leader":false,"http":"h:1","cluster":"h:2","lag":4,"version":"v","last_contact_ms":-1,`+
+		`"up":true,"lag_seconds":0.5,"applied_index":7,"disk_free":9,"disk_low":false,"clock_difference_ms":-3,"draining":false}]}`)
 	if len(a.node.queries) != 0 {
 		t.Errorf("%d reads of the leader", len(a.node.queries))
 	}

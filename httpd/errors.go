@@ -16,6 +16,7 @@ const (
 	codeMessageTooLong      = "message_too_long"
 	codeInvalidJSON         = "invalid_json"
 	codeInvalidCredentials  = "invalid_credentials"
+	codeRegistrationClosed  = "registration_closed"
 	codeTokenExpired        = "token_expired"
 	codeBodyTooLarge        = "body_too_large"
 	codeBodyUnreadable      = "body_unreadable"

@@ -25,11 +25,13 @@ const testSend = `{"Action":"SendMessage","MessageBody":"x"}`
 // TestStatusOfEveryCode proposes into every refusal that the state machine knows.
 func TestStatusOfEveryCode(t *testing.T) {
 	a := newAPI(t)
+	a.undocumented = true // a real node has not every refusal for every request
 	for code, status := range map[string]int{
 		fsm.CodeInvalid: 400, fsm.CodeUnauthenticated: 401, fsm.CodeForbidden: 403, fsm.CodeUserExists: 409, fsm.CodeUserNotFound: 404,
 		fsm.CodeUserChanged: 401, fsm.CodeLastAdmin: 409, fsm.CodeRefreshInvalid: 401, fsm.CodeRefreshReused: 401,
 		fsm.CodeQueueExists: 409, fsm.CodeQueueNotFound: 404, fsm.CodeQueueFull: 429, fsm.CodeMessageNotFound: 404,
-		fsm.CodeReceiptSuperseded: 404, fsm.CodeLimitReached: 409,
+		fsm.CodeReceiptSuperseded: 404, fsm.CodeLimitReached: 409, fsm.CodeAPIKeyNotFound: 404, fsm.CodeJoinTokenNotFound: 404,
+		fsm.CodeMessageNotLeased: 409,
 	} {
 		a.node.refuse = &fsmpb.Error{Code: code}
 		r := a.expectError(a.do("POST", "/v1/queue/q", testSend), status, code)
@@ -53,6 +55,7 @@ func TestStatusOfEveryCode(t *testing.T) {
 // TestNodeErrors: what the cluster could not decide is 503 and says whether it may have happened.
 func TestNodeErrors(t *testing.T) {
 	a := newAPI(t)
+	a.undocumented = true // a real node has not every refusal for every request
 	for _, c := range []struct {
 		name    string
 		err     error
@@ -65,6 +68,8 @@ func TestNodeErrors(t *testing.T) {
 		{"overloaded", &cluster.Error{Code: "overloaded"}, 503, "overloaded", "not_applied", "1"},
 		{"timeout", &cluster.Error{Code: "timeout", Unknown: true}, 503, "timeout", "unknown", "1"},
 		{"deadline", context.DeadlineExceeded, 503, "timeout", "unknown", "1"},
+		{"disk low", &cluster.Error{Code: "disk_low", RetryAfter: 10 * time.Second}, 507, "disk_low", "not_applied", "10"},
+		{"limit", &cluster.Error{Code: "limit_reached"}, 409, "limit_reached", "not_applied", ""},
 		{"unknown code", &cluster.Error{Code: "whatever", Detail: "secret", Unknown: true}, 500, "internal", "unknown", ""},
 		{"fault", errors.New("secret"), 500, "internal", "unknown", ""},
 	} {
@@ -94,7 +99,7 @@ func TestWrongMethodAndUnknownPath(t *testing.T) {
 	for _, c := range []struct{ method, path, allow string }{
 		{"GET", "/v1/auth/login", "POST"},
 		{"PUT", "/v1/queues", "POST, GET, HEAD"},
-		{"PUT", "/v1/queues/q", "GET, HEAD, PATCH, DELETE"},
+		{"PUT", "/v1/queues/q", "GET, HEAD, DELETE, PATCH"},
 		{"POST", "/livez", "GET, HEAD"},
 	} {
 		r := a.expectError(a.do(c.method, c.path, ""), 405, codeMethodNotAllowed)
@@ -139,7 +144,7 @@ func (brokenReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
 func TestPanicIsAnInternalError(t *testing.T) {
 	var log bytes.Buffer
-	table := []route{{http.MethodPost, "/boom", public, write, 200, func(*Server, context.Context, *request) (any, error) { panic("secret") }}}
+	table := []route{{http.MethodPost, "/boom", public, write, 200, func(*Server, context.Context, *request) (any, error) { panic("secret") }, nil}}
 	a := newAPIWith(t, table)
 	a.server.logger = hclog.New(&hclog.LoggerOptions{Output: &log, Level: hclog.Error})
 	r := a.expectError(a.do("POST", "/boom", ""), 500, codeInternal)

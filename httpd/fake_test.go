@@ -12,11 +12,12 @@ import (
 	"github.com/fastqueue/fastqueue/fsm/fsmpb"
 )
 
-// fakeNode is a Node with a small model of the state behind it. It fails on demand: err is returned by Propose, Receive and
-// Read, keysErr by Keys. mu guards everything.
+// fakeNode is a Node with a small model of the state behind it. It fails on demand: err is returned by everything that asks
+// the leader, staleErr by ReadStale, keysErr by Keys. mu guards everything.
 type fakeNode struct {
 	mu       sync.Mutex
 	err      error
+	staleErr error
 	keysErr  error
 	refuse   *fsmpb.Error // every proposal's result
 	now      time.Time
@@ -30,7 +31,9 @@ type fakeNode struct {
 	families map[uint64]*fsmpb.TokenFamily
 	queues   map[string]*fakeQueue
 	commands []*fsmpb.Command
-	queries  []*fsmpb.Query
+	queries  []*fsmpb.Query // of the leader
+
+	members []string // the first one leads
 
 	onReceive func(ctx context.Context, wait time.Duration)
 }
@@ -68,8 +71,9 @@ func (n *fakeNode) Ready() []string                           { return n.notRead
 func (n *fakeNode) Draining() bool                            { return n.draining }
 
 func (n *fakeNode) Cluster() cluster.View {
-	return cluster.View{ClusterID: "c1", Node: "n1", Leader: "n2", Term: 3, AgeMs: 12, Members: []cluster.MemberView{
-		{Name: "n1", ID: "n1-abc", Voter: true, HTTP: "h:1", Cluster: "h:2", Lag: 4, Version: "v", LastContactMs: -1}}}
+	return cluster.View{ClusterID: "c1", Node: "n1", Leader: "n2", Term: 3, AgeMs: 12, Summary: "Well.", Members: []cluster.MemberView{
+		{Name: "n1", ID: "n1-abc", Voter: true, HTTP: "h:1", Cluster: "h:2", Lag: 4, Version: "v", LastContactMs: -1,
+			Up: true, LagSeconds: .5, AppliedIndex: 7, DiskFree: 9, ClockDifferenceMs: -3}}}
 }
 
 func (n *fakeNode) advance(d time.Duration) {
@@ -98,6 +102,53 @@ func (n *fakeNode) Read(_ context.Context, q *fsmpb.Query) (*fsmpb.QueryResult, 
 	if n.err != nil {
 		return nil, n.err
 	}
+	return n.query(q)
+}
+
+func (n *fakeNode) ReadStale(q *fsmpb.Query) (*fsmpb.QueryResult, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.staleErr != nil {
+		return nil, n.staleErr
+	}
+	return n.query(q)
+}
+
+// RemoveMember implements Node; the last member stays.
+func (n *fakeNode) RemoveMember(_ context.Context, name string) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	i := slices.Index(n.members, name)
+	switch {
+	case n.err != nil:
+		return n.err
+	case i < 0:
+		return &cluster.Error{Code: cluster.CodeMemberNotFound, Detail: "There is no such member."}
+	case len(n.members) == 1:
+		return &cluster.Error{Code: cluster.CodeMajorityAtRisk, Detail: "It is the last one."}
+	}
+	n.members = slices.Delete(n.members, i, i+1)
+	return nil
+}
+
+// TransferLeadership implements Node: the member becomes the first one, without a name the second becomes it.
+func (n *fakeNode) TransferLeadership(_ context.Context, name string) (string, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.err != nil {
+		return "", n.err
+	}
+	i := 1
+	if name != "" {
+		if i = slices.Index(n.members, name); i < 0 {
+			return "", &cluster.Error{Code: cluster.CodeMemberNotFound, Detail: "There is no such member."}
+		}
+	}
+	n.members[0], n.members[i] = n.members[i], n.members[0]
+	return n.members[0], nil
+}
+
+func (n *fakeNode) query(q *fsmpb.Query) (*fsmpb.QueryResult, error) {
 	switch op := q.Op.(type) {
 	case *fsmpb.Query_GetUser:
 		if u := n.users[op.GetUser.Name]; u != nil {
@@ -107,8 +158,15 @@ func (n *fakeNode) Read(_ context.Context, q *fsmpb.Query) (*fsmpb.QueryResult, 
 	case *fsmpb.Query_GetKeys:
 		return &fsmpb.QueryResult{Value: &fsmpb.QueryResult_Keys{Keys: n.leader}}, nil
 	}
-	if n.userOf(q.Principal) == nil {
+	u := n.userOf(q.Principal)
+	if u == nil {
 		return &fsmpb.QueryResult{Error: &fsmpb.Error{Code: fsm.CodeUnauthenticated}}, nil
+	}
+	if check := q.GetCheckPrincipal(); check != nil {
+		if check.Admin && u.Role != fsm.RoleAdmin {
+			return &fsmpb.QueryResult{Error: &fsmpb.Error{Code: fsm.CodeForbidden}}, nil
+		}
+		return &fsmpb.QueryResult{Value: &fsmpb.QueryResult_User{User: u}}, nil
 	}
 	list := &fsmpb.QueueList{}
 	for name, f := range n.queues {

@@ -1,7 +1,9 @@
 package httpd
 
 import (
+	"bytes"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -17,6 +19,10 @@ type api struct {
 	node   *fakeNode
 	server *Server
 	token  string
+
+	// undocumented lets pass what the API's document does not have: the test has routes of its own, or its node answers
+	// what a real one never would.
+	undocumented bool
 }
 
 const testUser = "ada"
@@ -24,13 +30,15 @@ const testUser = "ada"
 // newAPI makes a server whose user ada exists; only log-in and change of password cost hashing.
 func newAPI(t testing.TB) *api {
 	t.Helper()
-	return newAPIWith(t, routes())
+	a := newAPIWith(t, routes())
+	a.undocumented = false
+	return a
 }
 
 func newAPIWith(t testing.TB, table []route) *api {
 	t.Helper()
 	n := newFakeNode()
-	a := &api{t: t, node: n, server: newServer(Config{}, n, table)}
+	a := &api{t: t, node: n, server: newServer(Config{}, n, table), undocumented: true}
 	n.users[testUser] = &fsmpb.User{Id: n.id(), Name: testUser, Version: 1, Role: "user"}
 	a.token = a.tokenFor(n.users[testUser])
 	return a
@@ -67,18 +75,36 @@ func (a *api) do(method, path, body string) reply {
 func (a *api) send(r *http.Request) reply {
 	a.t.Helper()
 	w := httptest.NewRecorder()
+	var sent bytes.Buffer
+	r.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.TeeReader(r.Body, &sent), r.Body}
 	a.server.Handler().ServeHTTP(w, r)
 	out := reply{status: w.Code, header: w.Header(), body: w.Body.String()}
-	if w.Body.Len() == 0 {
+	a.check(exchange{r.Method, r.URL.RequestURI(), sent.Bytes(), w.Code, w.Header(), w.Body.Bytes()})
+	if w.Body.Len() == 0 || w.Header().Get("Content-Type") != "application/json" {
 		return out
-	}
-	if got := w.Header().Get("Content-Type"); got != "application/json" {
-		a.t.Errorf("%s %s: Content-Type %q", r.Method, r.URL, got)
 	}
 	if err := json.Unmarshal(w.Body.Bytes(), &out.fields); err != nil {
 		a.t.Errorf("%s %s: %v in %s", r.Method, r.URL, err, out.body)
 	}
 	return out
+}
+
+// check holds an exchange against the API's document: what is not in it is an error.
+func (a *api) check(x exchange) {
+	a.t.Helper()
+	if a.undocumented {
+		return
+	}
+	c, err := apiChecker()
+	if err == nil {
+		err = c.check(x)
+	}
+	if err != nil {
+		a.t.Errorf("against the API's document: %v", err)
+	}
 }
 
 // must is do for requests that the test needs to succeed.

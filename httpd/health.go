@@ -27,5 +27,10 @@ func (s *Server) readyz(context.Context, *request) (any, error) {
 	return r, nil
 }
 
-// viewCluster is this node's view of the cluster. It asks no other node, so that it answers without a leader too.
-func (s *Server) viewCluster(context.Context, *request) (any, error) { return s.node.Cluster(), nil }
+// viewCluster is this node's view of the cluster. It needs no other node, so that it answers without a leader too.
+func (s *Server) viewCluster(ctx context.Context, r *request) (any, error) {
+	if err := s.checkHere(ctx, r); err != nil {
+		return nil, err
+	}
+	return s.node.Cluster(), nil
+}

@@ -18,6 +18,12 @@ type Node interface {
 	Receive(ctx context.Context, cmd *fsmpb.Command, wait time.Duration) (*fsmpb.Result, error)
 	// Read answers a query as of a moment after the call.
 	Read(ctx context.Context, q *fsmpb.Query) (*fsmpb.QueryResult, error)
+	// ReadStale answers a query from this node's own state, however old it is.
+	ReadStale(q *fsmpb.Query) (*fsmpb.QueryResult, error)
+	// RemoveMember takes a member out of the cluster, unless that would cost the majority.
+	RemoveMember(ctx context.Context, name string) error
+	// TransferLeadership hands the leadership to a member, or to the fittest one if the name is empty, and returns who has it.
+	TransferLeadership(ctx context.Context, name string) (leader string, err error)
 	// Keys returns this node's copy of the keys, which may be old; an error says that there is none yet. The caller does
 	// not change it.
 	Keys(ctx context.Context) (*fsmpb.Keys, error)

@@ -106,6 +106,8 @@ func (s *Server) receiveMessage(ctx context.Context, r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.metrics.handedOut(received.GetDeliveries())
+	s.metrics.removed(received.GetDeleteErrors())
 	out.DeleteResults, err = deleteOutcomes(in.Delete, received.GetDeleteErrors())
 	return out, err
 }
@@ -134,7 +136,7 @@ func (s *Server) receive(r *request, cmd *fsmpb.Command, wait time.Duration) (*f
 			return nil, fmt.Errorf("connection deadline: %w", err)
 		}
 	}
-	ctx, cancel := context.WithTimeout(r.http.Context(), wait+requestTime)
+	ctx, cancel := context.WithTimeout(r.ctx, wait+requestTime)
 	defer cancel()
 	result, err := s.node.Receive(ctx, cmd, wait)
 	if err != nil {
@@ -144,7 +146,7 @@ func (s *Server) receive(r *request, cmd *fsmpb.Command, wait time.Duration) (*f
 		return nil, err
 	}
 	received := result.GetReceive()
-	if gone := r.http.Context().Err(); gone != nil && len(received.GetDeliveries()) > 0 {
+	if gone := r.ctx.Err(); gone != nil && len(received.GetDeliveries()) > 0 {
 		return nil, s.giveBack(r, received)
 	}
 	return received, nil
@@ -152,7 +154,7 @@ func (s *Server) receive(r *request, cmd *fsmpb.Command, wait time.Duration) (*f
 
 // giveBack releases messages whose receiver has gone. Its error is only seen in the log.
 func (s *Server) giveBack(r *request, received *fsmpb.ReceiveResult) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.http.Context()), requestTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.ctx), requestTime)
 	defer cancel()
 	release := &fsmpb.ReleaseMessage{}
 	for _, d := range received.GetDeliveries() {

@@ -9,10 +9,13 @@ import (
 	"github.com/fastqueue/fastqueue/fsm/fsmpb"
 )
 
+// refreshRequest is the JSON of refresh and logout.
+type refreshRequest struct {
+	Token string `json:"refresh_token"`
+}
+
 func (s *Server) refreshToken(ctx context.Context, r *request) (any, error) {
-	var in struct {
-		Token string `json:"refresh_token"`
-	}
+	var in refreshRequest
 	if err := decode(r.body, &in); err != nil {
 		return nil, err
 	}

@@ -2,10 +2,13 @@ package httpd
 
 import (
 	"context"
+	"errors"
 
+	"github.com/fastqueue/fastqueue/fsm"
 	"github.com/fastqueue/fastqueue/fsm/fsmpb"
 )
 
+// registerUser makes a user. Where registration is closed the caller must be an admin; where it is open nobody asks.
 func (s *Server) registerUser(ctx context.Context, r *request) (any, error) {
 	var in credentials
 	if err := decode(r.body, &in); err != nil {
@@ -17,12 +20,38 @@ func (s *Server) registerUser(ctx context.Context, r *request) (any, error) {
 	if err := checkNewPassword("password", in.Password); err != nil {
 		return nil, err
 	}
+	cmd := &fsmpb.Command{}
+	if s.registrationClosed {
+		if err := s.admitRegistrar(ctx, r); err != nil {
+			return nil, err
+		}
+		cmd.Principal = r.principal()
+	}
 	hash, err := s.hasher.Hash(ctx, in.Password)
 	if err != nil {
 		return nil, hashError(err)
 	}
-	_, err = s.propose(ctx, &fsmpb.Command{
-		Op: &fsmpb.Command_RegisterUser{RegisterUser: &fsmpb.RegisterUser{Name: in.Username, PasswordHash: hash}},
-	})
-	return named{in.Username}, err
+	cmd.Op = &fsmpb.Command_RegisterUser{RegisterUser: &fsmpb.RegisterUser{Name: in.Username, PasswordHash: hash, ByAdmin: s.registrationClosed}}
+	_, err = s.propose(ctx, cmd)
+	return named{in.Username}, closedTo(err)
+}
+
+// admitRegistrar refuses everybody but admins, before a password costs time. The command is checked again when it is applied.
+func (s *Server) admitRegistrar(ctx context.Context, r *request) error {
+	if !hasCredential(r.http.Header) {
+		return closedTo(&apiError{code: fsm.CodeForbidden})
+	}
+	if err := s.authenticate(r); err != nil {
+		return err
+	}
+	return closedTo(s.checkAdmin(ctx, r))
+}
+
+// closedTo says to somebody without the admin role that registration is closed.
+func closedTo(err error) error {
+	if !hasCode(err, fsm.CodeForbidden) {
+		return err
+	}
+	return &apiError{code: codeRegistrationClosed, cause: errors.Unwrap(err),
+		detail: "Registration is closed on this node: only admins make users. Ask one, or send an admin's credential with the request."}
 }

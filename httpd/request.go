@@ -5,22 +5,26 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/hex"
-	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net/http"
+	"net/url"
 	"runtime/debug"
 	"time"
 
 	"github.com/gin-gonic/gin"
 
 	"github.com/fastqueue/fastqueue/auth"
+	"github.com/fastqueue/fastqueue/cluster"
 	"github.com/fastqueue/fastqueue/fsm/fsmpb"
 )
 
 const (
 	// maxBodyBytes bounds the body of a request: JSON escapes may make a message of 1 MiB six times as long.
 	maxBodyBytes = 8 << 20
+	// maxDiscardBytes bounds what is read of a refused request so that its client sees the answer.
+	maxDiscardBytes = 32 << 20
 	// requestTime is how long the cluster may take for one request, beside what a receive waits for messages.
 	requestTime = 4 * time.Second
 	// maxRequestIDBytes bounds the X-Request-Id of a client.
@@ -30,29 +34,55 @@ const (
 // request is one HTTP request on its way through a handler.
 type request struct {
 	http   *http.Request
+	ctx    context.Context     // ends when the client has gone; carries the id to the other nodes
 	writer http.ResponseWriter // for the connection's deadlines only: respond.go writes
 	id     string
-	queue  string      // {name} of the path, as the client wrote it
+	params gin.Params  // of the path, as the client wrote them: see param
+	queue  string      // {name} of a queue's path
 	body   []byte      // good until the handler returns
-	caller auth.Claims // zero on public routes
+	caller auth.Claims // of a token; zero without one
+	apiKey []byte      // SHA-256 of the caller's API key; nil without one
+	proof  method      // how the caller says who it is, once that is known; for the metrics
+	action string      // of a message request, once it is known; for the metrics
 }
 
-// principal names the caller to the state machine, which decides whether the token is still good.
+// principal names the caller to the state machine, which decides whether the token or the key is still good.
 func (r *request) principal() *fsmpb.Principal {
-	return &fsmpb.Principal{Name: r.caller.Name, User: r.caller.User, Version: r.caller.Version}
+	if r.apiKey != nil {
+		return &fsmpb.Principal{ApiKey: r.apiKey}
+	}
+	return &fsmpb.Principal{Name: r.caller.Name, User: r.caller.User, Version: r.caller.Version, Family: r.caller.Family}
+}
+
+// param is what the path says for a parameter, decoded. It may hold any bytes, and is empty when it can't be decoded.
+func (r *request) param(name string) string {
+	value, err := url.PathUnescape(r.params.ByName(name))
+	if err != nil {
+		return ""
+	}
+	return value
 }
 
 // serve wraps a row of the route table: request id, token, limits, recovery, answer and log.
 func (s *Server) serve(rt *route) gin.HandlerFunc {
+	measure := s.metrics.ofRoute(rt.path, s.actionsOf(rt))
 	return func(c *gin.Context) {
 		started := time.Now()
-		r := &request{http: c.Request, writer: c.Writer, queue: c.Param("name"), id: requestID(c.Request.Header)}
+		s.metrics.inFlight.Inc()
+		defer s.metrics.inFlight.Dec()
+		r := &request{http: c.Request, writer: c.Writer, params: c.Params, id: requestID(c.Request.Header)}
+		r.ctx, r.queue = cluster.WithRequestID(c.Request.Context(), r.id), r.param("name")
 		c.Writer.Header()["X-Request-Id"] = []string{r.id}
 		value, err := s.run(rt, r)
+		if err != nil {
+			discardBody(r)
+		}
 		a := answerTo(value, err, rt, r.id)
 		if writeErr := s.respond(c.Writer, a); writeErr != nil {
 			s.logger.Debug("answer not written", "request_id", r.id, "error", writeErr)
 		}
+		measure.observe(r.http.Method, r.action, a.status, time.Since(started))
+		s.metrics.answered(r, err, a)
 		s.logRequest(r, a.status, err, started)
 	}
 }
@@ -64,8 +94,8 @@ func (s *Server) run(rt *route, r *request) (value any, err error) {
 			err = &apiError{code: codeInternal, unknown: true, cause: fmt.Errorf("panic: %v\n%s", p, debug.Stack())}
 		}
 	}()
-	if rt.access != public {
-		if err := s.authenticate(rt.access, r); err != nil {
+	if rt.access != public && !(rt.access == adminOrLocal && s.isLocal(r)) {
+		if err := s.authenticate(r); err != nil {
 			return nil, err
 		}
 	}
@@ -76,7 +106,7 @@ func (s *Server) run(rt *route, r *request) (value any, err error) {
 			return nil, err
 		}
 	}
-	ctx, cancel := context.WithTimeout(r.http.Context(), requestTime)
+	ctx, cancel := context.WithTimeout(r.ctx, requestTime)
 	defer cancel()
 	return rt.handler(s, ctx, r)
 }
@@ -86,19 +116,32 @@ func readBody(r *request, b *bytes.Buffer) error {
 	if e := r.http.Header.Get("Content-Encoding"); e != "" && e != "identity" {
 		return &apiError{code: codeUnsupportedEncoding, detail: "The body must not be compressed: send it without Content-Encoding."}
 	}
-	if n := r.http.ContentLength; n > 0 && n <= maxKeptBuffer {
+	tooLarge := &apiError{code: codeBodyTooLarge, detail: fmt.Sprintf("The body must be at most %d bytes.", maxBodyBytes)}
+	switch n := r.http.ContentLength; {
+	case n > maxBodyBytes:
+		return tooLarge
+	case n > 0 && n <= maxKeptBuffer:
 		b.Grow(int(n) + bytes.MinRead)
 	}
-	_, err := b.ReadFrom(http.MaxBytesReader(r.writer, r.http.Body, maxBodyBytes))
-	var tooLarge *http.MaxBytesError
+	_, err := b.ReadFrom(io.LimitReader(r.http.Body, maxBodyBytes+1))
 	switch {
-	case errors.As(err, &tooLarge):
-		return &apiError{code: codeBodyTooLarge, detail: fmt.Sprintf("The body must be at most %d bytes.", maxBodyBytes)}
 	case err != nil:
 		return &apiError{code: codeBodyUnreadable, detail: "The body did not arrive completely.", cause: err}
+	case b.Len() > maxBodyBytes:
+		return tooLarge
 	}
 	r.body = b.Bytes()
 	return nil
+}
+
+// discardBody reads what is left of a refused request's body, because many clients read no answer before they have sent
+// everything: they would see a broken connection instead. A client that waits for "100 Continue" has not sent anything.
+func discardBody(r *request) {
+	if r.http.Header.Get("Expect") != "" || r.http.ContentLength > maxDiscardBytes {
+		return // net/http closes the connection behind the answer
+	}
+	// An error is one of the connection, which the answer then meets as well.
+	_, _ = io.CopyN(io.Discard, r.http.Body, maxDiscardBytes)
 }
 
 // requestID is the client's X-Request-Id where it is fit for logs, else a new one.
@@ -122,7 +165,7 @@ func (s *Server) logRequest(r *request, status int, err error, started time.Time
 	if err != nil {
 		args = append(args, "error", err)
 	}
-	clientGone := r.http.Context().Err() != nil
+	clientGone := r.ctx.Err() != nil
 	if err != nil && status >= http.StatusInternalServerError && !clientGone {
 		s.logger.Error("request failed", args...)
 		return

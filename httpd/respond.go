@@ -37,6 +37,8 @@ func meaningOf(code string) meaning {
 		return meaning{http.StatusUnauthorized, "The refresh token is no longer valid. Log in again."}
 	case fsm.CodeForbidden:
 		return meaning{http.StatusForbidden, "This needs the admin role."}
+	case codeRegistrationClosed:
+		return meaning{http.StatusForbidden, "Registration is closed: admins make the users."}
 
 	case fsm.CodeQueueNotFound:
 		return meaning{http.StatusNotFound, "Queue not found."}
@@ -46,6 +48,12 @@ func meaningOf(code string) meaning {
 		return meaning{http.StatusNotFound, "The message was received again since. Only the newest handle deletes it."}
 	case fsm.CodeUserNotFound:
 		return meaning{http.StatusNotFound, "User not found."}
+	case fsm.CodeAPIKeyNotFound:
+		return meaning{http.StatusNotFound, "API key not found."}
+	case fsm.CodeJoinTokenNotFound:
+		return meaning{http.StatusNotFound, "Join token not found."}
+	case cluster.CodeMemberNotFound:
+		return meaning{http.StatusNotFound, "Member not found."}
 	case codeNotFound:
 		return meaning{http.StatusNotFound, "There is nothing at this path."}
 	case codeMethodNotAllowed:
@@ -58,9 +66,11 @@ func meaningOf(code string) meaning {
 	case fsm.CodeUserExists:
 		return meaning{http.StatusConflict, "User with the given name already exists."}
 	case fsm.CodeLastAdmin:
-		return meaning{http.StatusConflict, "The last user with the admin role can't be deleted."}
-	case fsm.CodeLimitReached:
+		return meaning{http.StatusConflict, "This is the last user with the role admin. Give that role to another user first."}
+	case fsm.CodeLimitReached: // also cluster.CodeLimitReached
 		return meaning{http.StatusConflict, "A limit of this cluster is reached."}
+	case cluster.CodeMajorityAtRisk:
+		return meaning{http.StatusConflict, "The cluster could lose its majority by this."}
 
 	case codeBodyTooLarge:
 		return meaning{http.StatusRequestEntityTooLarge, "The body is too large."}
@@ -77,13 +87,15 @@ func meaningOf(code string) meaning {
 		return meaning{http.StatusServiceUnavailable, "Too many requests wait. Try again later."}
 	case cluster.CodeTimeout:
 		return meaning{http.StatusServiceUnavailable, "The cluster did not answer in time. Try again."}
+	case cluster.CodeDiskLow:
+		return meaning{http.StatusInsufficientStorage, "The disks of a majority are nearly full: nothing can be sent. Receive and delete messages, or make room."}
 	}
 	return meaning{http.StatusInternalServerError, "Internal error. The server's log has the reason under this request id."}
 }
 
 // later says that the same request may succeed later: the answer carries Retry-After.
 func (m meaning) later() bool {
-	return m.status == http.StatusTooManyRequests || m.status == http.StatusServiceUnavailable
+	return m.status == http.StatusTooManyRequests || m.status == http.StatusServiceUnavailable || m.status == http.StatusInsufficientStorage
 }
 
 // text is what the client reads. The texts of two codes are part of the API, word for word.
@@ -92,6 +104,20 @@ func (m meaning) text(code, detail string) string {
 		return m.detail
 	}
 	return detail
+}
+
+// What becomes of a write that is not answered with success.
+const (
+	outcomeNotApplied = "not_applied"
+	outcomeUnknown    = "unknown"
+)
+
+// page is an answer that is no JSON.
+type page struct {
+	contentType string
+	encoding    string // Content-Encoding; empty: none
+	policy      string // Content-Security-Policy; empty: none
+	body        []byte
 }
 
 // errorBody is the JSON of every answer that is no success.
@@ -106,6 +132,7 @@ type errorBody struct {
 type answer struct {
 	status     int
 	retryAfter time.Duration // 0: no header
+	next       string        // URL of the next page of a list; empty: no header
 	value      any           // nil: no body
 }
 
@@ -116,6 +143,9 @@ func answerTo(value any, err error, rt *route, requestID string) answer {
 	}
 	if r, ok := value.(readiness); ok && !r.ready() {
 		return answer{status: http.StatusServiceUnavailable, value: value}
+	}
+	if list, ok := value.(listAnswer); ok {
+		return answer{status: rt.success, value: list.value, next: list.next}
 	}
 	if rt.success == http.StatusNoContent {
 		value = nil
@@ -133,9 +163,9 @@ func answerError(err error, requestID string, isWrite bool) answer {
 		body.Code = codeInternal
 	}
 	if isWrite {
-		body.Outcome = "not_applied"
+		body.Outcome = outcomeNotApplied
 		if e.unknown {
-			body.Outcome = "unknown"
+			body.Outcome = outcomeUnknown
 		}
 	}
 	a := answer{status: m.status, value: body}
@@ -154,12 +184,18 @@ func (s *Server) respond(w http.ResponseWriter, a answer) error {
 	if a.retryAfter > 0 {
 		h["Retry-After"] = []string{strconv.FormatInt(int64((a.retryAfter+time.Second-1)/time.Second), 10)}
 	}
+	if a.next != "" {
+		h["Link"] = []string{"<" + a.next + `>; rel="next"`}
+	}
 	if a.status == http.StatusUnauthorized {
 		h["Www-Authenticate"] = []string{"Bearer"}
 	}
 	if a.value == nil {
 		w.WriteHeader(a.status)
 		return nil
+	}
+	if p, ok := a.value.(page); ok {
+		return writePage(w, a.status, p)
 	}
 	b := s.buffers.get()
 	defer s.buffers.put(b)
@@ -171,5 +207,20 @@ func (s *Server) respond(w http.ResponseWriter, a answer) error {
 	h["Content-Length"] = []string{strconv.Itoa(b.Len())}
 	w.WriteHeader(a.status)
 	_, err := w.Write(b.Bytes())
+	return err
+}
+
+func writePage(w http.ResponseWriter, status int, p page) error {
+	h := w.Header()
+	h["Content-Type"] = []string{p.contentType}
+	h["Content-Length"] = []string{strconv.Itoa(len(p.body))}
+	if p.encoding != "" {
+		h["Content-Encoding"] = []string{p.encoding}
+	}
+	if p.policy != "" {
+		h["Content-Security-Policy"] = []string{p.policy}
+	}
+	w.WriteHeader(status)
+	_, err := w.Write(p.body)
 	return err
 }

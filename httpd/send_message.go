@@ -87,5 +87,6 @@ func (s *Server) send(ctx context.Context, r *request, messages []*fsmpb.NewMess
 		return nil, &apiError{code: codeInternal, unknown: true,
 			cause: fmt.Errorf("%d results for %d messages", len(sent.GetMessages()), len(messages))}
 	}
+	s.metrics.stored(sent.GetMessages())
 	return sent, nil
 }

@@ -7,23 +7,12 @@ import (
 	"log"
 	"net"
 	"net/http"
-	"time"
 
 	"github.com/hashicorp/go-hclog"
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/net/netutil"
 
 	"github.com/fastqueue/fastqueue/auth"
-)
-
-// The limits of a connection. writeTimeout runs from the end of the header: it has to hold a slow body, the longest wait
-// for messages and the answer.
-const (
-	readHeaderTimeout = 10 * time.Second
-	readTimeout       = 30 * time.Second
-	writeTimeout      = 90 * time.Second
-	idleTimeout       = 120 * time.Second
-	maxHeaderBytes    = 32 << 10
-	maxConnections    = 20_000 // more wait in the kernel's queue until one ends
 )
 
 // Config is what a Server needs to know.
@@ -31,6 +20,15 @@ type Config struct {
 	Addr   string // host:port to listen on; port 0 takes a free one
 	Logger hclog.Logger
 	Hasher *auth.Hasher // nil: a new one; the process should have only one, since it limits the cores in use
+
+	RegistrationClosed bool        // only admins make users
+	LocalSecret        LocalSecret // nil: nobody resets a password without being an admin
+
+	Limits Limits // zero values have their defaults
+
+	Metrics      *Metrics                                                 // of this server alone; nil: new ones, with a registry of their own
+	QueueMetrics func(match func(queue string) bool) prometheus.Collector // what /metrics?queue=GLOB shows; nil: nothing
+	MetricsOpen  bool                                                     // /metrics asks nobody for a credential
 }
 
 // Server serves the HTTP API of one node.
@@ -42,7 +40,18 @@ type Server struct {
 	buffers buffers
 	actions map[string]handler
 
+	published func() (publication, error) // the document of the API
+
+	registrationClosed bool
+	localSecret        LocalSecret
+
+	metrics      *Metrics
+	queueMetrics func(match func(queue string) bool) prometheus.Collector
+	metricsOpen  bool
+	scraping     chan struct{} // holds a token while metrics are read
+
 	addr     string
+	limits   Limits
 	http     *http.Server
 	listener net.Listener // set by Open
 	failed   chan error
@@ -53,7 +62,12 @@ func New(cfg Config, node Node) *Server { return newServer(cfg, node, routes()) 
 
 func newServer(cfg Config, node Node, table []route) *Server {
 	s := &Server{node: node, logger: cfg.Logger, hasher: cfg.Hasher, addr: cfg.Addr, tokens: newTokenCache(maxCachedTokens),
-		actions: actions(), failed: make(chan error, 1)}
+		actions: handlersOf(actions()), published: publish(table, actions()), failed: make(chan error, 1)}
+	s.metrics, s.queueMetrics, s.metricsOpen, s.scraping = cfg.Metrics, cfg.QueueMetrics, cfg.MetricsOpen, make(chan struct{}, 1)
+	s.registrationClosed, s.localSecret, s.limits = cfg.RegistrationClosed, cfg.LocalSecret, cfg.Limits.orDefaults()
+	if s.metrics == nil {
+		s.metrics = NewMetrics(prometheus.NewRegistry())
+	}
 	if s.logger == nil {
 		s.logger = hclog.NewNullLogger()
 	}
@@ -62,12 +76,13 @@ func newServer(cfg Config, node Node, table []route) *Server {
 	}
 	s.http = &http.Server{
 		Handler:           s.engine(table),
-		ReadHeaderTimeout: readHeaderTimeout,
-		ReadTimeout:       readTimeout,
-		WriteTimeout:      writeTimeout,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHeaderBytes,
+		ReadHeaderTimeout: s.limits.ReadHeader,
+		ReadTimeout:       s.limits.Read,
+		WriteTimeout:      s.limits.Write,
+		IdleTimeout:       s.limits.Idle,
+		MaxHeaderBytes:    s.limits.HeaderBytes,
 		ErrorLog:          s.connectionLog(),
+		ConnState:         s.metrics.connection,
 	}
 	return s
 }
@@ -85,7 +100,7 @@ func (s *Server) Open() error {
 	}
 	s.listener = l
 	go func() {
-		if err := s.http.Serve(netutil.LimitListener(l, maxConnections)); !errors.Is(err, http.ErrServerClosed) {
+		if err := s.http.Serve(netutil.LimitListener(l, s.limits.Connections)); !errors.Is(err, http.ErrServerClosed) {
 			s.failed <- fmt.Errorf("http server: %w", err)
 		}
 	}()

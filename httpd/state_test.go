@@ -25,19 +25,24 @@ type stateNode struct {
 // newStateAPI is newAPI on a stateNode; the caller is its admin.
 func newStateAPI(t *testing.T) *api {
 	t.Helper()
+	return newStateAPIWith(t, Config{})
+}
+
+func newStateAPIWith(t *testing.T, cfg Config) *api {
+	t.Helper()
 	f, err := fsm.Open("state", fsm.Options{FS: vfs.NewMem(), Fatal: func(err error) { t.Fatal(err) }})
 	if err != nil {
 		t.Fatal(err)
 	}
 	fake := newFakeNode()
 	n := &stateNode{fakeNode: fake, fsm: f}
-	a := &api{t: t, node: fake, server: newServer(Config{}, n, routes())}
+	a := &api{t: t, node: fake, server: newServer(cfg, n, routes())}
 	if _, err := n.Propose(t.Context(), &fsmpb.Command{Op: &fsmpb.Command_InitCluster{InitCluster: &fsmpb.InitCluster{
 		Cluster: &fsmpb.Cluster{Id: "c"}, SigningKey: &fsmpb.SigningKey{Id: "k"}, AdminName: "admin", Member: &fsmpb.Member{Id: "n"},
 	}}}); err != nil {
 		t.Fatal(err)
 	}
-	a.token = a.tokenFor(&fsmpb.User{Id: 1, Name: "admin", Version: 1, Role: fsm.RoleAdmin})
+	a.token = a.adminToken()
 	return a
 }
 
@@ -65,6 +70,16 @@ func (n *stateNode) Receive(ctx context.Context, c *fsmpb.Command, _ time.Durati
 func (n *stateNode) Read(_ context.Context, q *fsmpb.Query) (*fsmpb.QueryResult, error) {
 	if _, ok := q.Op.(*fsmpb.Query_GetKeys); ok { // they are the fake's
 		return n.fakeNode.Read(context.Background(), q)
+	}
+	if n.err != nil {
+		return nil, n.err
+	}
+	return n.fsm.Query(q), nil
+}
+
+func (n *stateNode) ReadStale(q *fsmpb.Query) (*fsmpb.QueryResult, error) {
+	if n.staleErr != nil {
+		return nil, n.staleErr
 	}
 	return n.fsm.Query(q), nil
 }

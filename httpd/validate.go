@@ -50,20 +50,33 @@ func queueInPath(r *request) error {
 	return nil
 }
 
-// isUserName says whether a user may have this name. JSON has made sure of valid UTF-8.
+// isUserName says whether a user may have this name.
 func isUserName(name string) bool {
-	if name == "" || len(name) > fsm.MaxUserNameBytes || name != strings.TrimSpace(name) {
+	if name == "" || len(name) > fsm.MaxUserNameBytes || name != strings.TrimSpace(name) || !utf8.ValidString(name) {
 		return false
 	}
-	return !strings.ContainsFunc(name, unicode.IsControl)
+	return !strings.ContainsFunc(name, isUnseen)
+}
+
+// isUnseen says whether people can't see a character where it stands: two names that look alike would not be the same.
+func isUnseen(c rune) bool {
+	return unicode.IsControl(c) || unicode.In(c, unicode.Cf, unicode.Zl, unicode.Zp) // format characters, line and paragraph separators
 }
 
 // checkUserName refuses a name that no user may have.
 func checkUserName(name string) error {
 	if !isUserName(name) {
-		return invalid("username", "be 1 to %d bytes without control characters and without spaces at its ends", fsm.MaxUserNameBytes)
+		return invalid("username", "be 1 to %d bytes without control or format characters and without spaces at its ends", fsm.MaxUserNameBytes)
 	}
 	return nil
+}
+
+// maxNodeNameBytes bounds the name of a node in a request; none is as long.
+const maxNodeNameBytes = 128
+
+// isNodeName says whether a node may have this name.
+func isNodeName(name string) bool {
+	return name != "" && len(name) <= maxNodeNameBytes && isWord(name, "-_.")
 }
 
 // checkNewPassword refuses a password that can't be set.

@@ -1,0 +1,27 @@
+package httpd
+
+import (
+	"cmp"
+	"time"
+)
+
+// Limits bound what one connection, and all of them together, may take.
+type Limits struct {
+	ReadHeader  time.Duration // from the first byte of a request to the end of its header
+	Read        time.Duration // to the end of its body
+	Write       time.Duration // from the end of the header: holds a slow body, the longest wait for messages and the answer
+	Idle        time.Duration // between two requests
+	HeaderBytes int           // net/http adds 4 KiB and answers 431 in plain text
+	Connections int           // more wait in the kernel's queue until one ends
+}
+
+func (l Limits) orDefaults() Limits {
+	return Limits{
+		ReadHeader:  cmp.Or(l.ReadHeader, 10*time.Second),
+		Read:        cmp.Or(l.Read, 30*time.Second),
+		Write:       cmp.Or(l.Write, 90*time.Second),
+		Idle:        cmp.Or(l.Idle, 120*time.Second),
+		HeaderBytes: cmp.Or(l.HeaderBytes, 32<<10),
+		Connections: cmp.Or(l.Connections, 20_000),
+	}
+}
