@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strconv"
+	"time"
 )
 
 // MaxBatch is how many messages one batch may hold.
@@ -11,7 +12,7 @@ const MaxBatch = 10
 
 // EntryResult is what became of one entry of a batch.
 type EntryResult struct {
-	MessageID string // the sent message's id; empty for deletes
+	MessageID string // the sent message's id; empty for everything but sends
 	Err       error  // an *Error when this entry was refused
 }
 
@@ -22,6 +23,7 @@ type entry struct {
 	MessageAttributes map[string]Attribute `json:"MessageAttributes,omitempty"`
 	DelaySeconds      int64                `json:"DelaySeconds,omitzero"`
 	ReceiptHandle     string               `json:"ReceiptHandle,omitzero"`
+	VisibilityTimeout *int64               `json:"VisibilityTimeout,omitempty"`
 }
 
 // SendBatch puts up to MaxBatch messages into a queue, in their order. The results stand in the order of the messages; an
@@ -41,6 +43,22 @@ func (c *Client) DeleteBatch(ctx context.Context, queue string, receiptHandles [
 		entries[i] = entry{ID: strconv.Itoa(i), ReceiptHandle: h}
 	}
 	return c.batch(ctx, queue, "DeleteMessageBatch", entries)
+}
+
+// Visibility is a lease that is to end so long from now.
+type Visibility struct {
+	ReceiptHandle string
+	Timeout       time.Duration // whole seconds, at most 12 hours; 0 makes the message ready at once
+}
+
+// ChangeVisibilityBatch changes up to MaxBatch leases. The results stand in the order of the changes.
+func (c *Client) ChangeVisibilityBatch(ctx context.Context, queue string, changes []Visibility) ([]EntryResult, error) {
+	entries := make([]entry, len(changes))
+	for i, v := range changes {
+		s := seconds(v.Timeout)
+		entries[i] = entry{ID: strconv.Itoa(i), ReceiptHandle: v.ReceiptHandle, VisibilityTimeout: &s}
+	}
+	return c.batch(ctx, queue, "ChangeMessageVisibilityBatch", entries)
 }
 
 // batchAnswer is the JSON of the server's answer to a batch.
@@ -78,8 +96,24 @@ func (a *batchAnswer) results(n int) []EntryResult {
 	}
 	for _, f := range a.Failed {
 		if i, err := strconv.Atoi(f.ID); err == nil && i >= 0 && i < n {
-			results[i] = EntryResult{Err: &Error{Status: http.StatusOK, Code: f.Code, Detail: f.Message, Outcome: NotApplied}}
+			results[i] = EntryResult{Err: entryError(f.Code, f.Message)}
 		}
 	}
 	return results
+}
+
+// entryError is the refusal of a single entry. Its status is the one that the request would have had with this entry alone.
+func entryError(code, detail string) *Error {
+	status := http.StatusBadRequest
+	switch code {
+	case CodeMessageNotFound, CodeReceiptSuperseded, CodeQueueNotFound:
+		status = http.StatusNotFound
+	case CodeMessageNotLeased:
+		status = http.StatusConflict
+	case CodeQueueFull:
+		status = http.StatusTooManyRequests
+	case CodeDiskLow:
+		status = http.StatusInsufficientStorage
+	}
+	return &Error{Status: status, Code: code, Detail: detail, Outcome: NotApplied}
 }

@@ -20,12 +20,21 @@ const connectionsPerNode = 256
 type Config struct {
 	// URLs are the base addresses of the nodes, such as "http://127.0.0.1:9080", in order of preference; at least one.
 	URLs []string
-	// Username and Password log in when a token is needed. They may be empty when Token is set, or for Register alone.
+	// APIKey is sent with every request. It never has to be renewed, and everything below that proves who asks is left aside.
+	APIKey string
+	// Username and Password log in when a token is needed. They may be empty when there is another credential, or for
+	// Register alone.
 	Username, Password string
-	// Token is an access token or an API key to begin with. Without a Username it is never renewed.
+	// Token is an access token to begin with. Without a Username it is never renewed.
 	Token string
+	// Tokens keeps the tokens of a login beyond the life of the client; nil means in memory. A store with tokens in it needs
+	// no Username and Password until its refresh token has ended.
+	Tokens TokenStore
 	// Timeout bounds one attempt at one node; 0 means DefaultTimeout. The context given to a call bounds all attempts.
 	Timeout time.Duration
+	// Patience is how long a call goes on asking all nodes, with pauses, while none of them could have applied it or it is
+	// harmless to repeat: long enough for an election, it hides one. 0 means that each node is asked once.
+	Patience time.Duration
 	// Transport carries the requests; nil means one of the client's own with keep-alive connections.
 	Transport http.RoundTripper
 }
@@ -34,6 +43,7 @@ type Config struct {
 type Client struct {
 	bases    []string // base addresses with /v1
 	timeout  time.Duration
+	patience time.Duration
 	http     *http.Client
 	current  atomic.Uint32 // index into bases of the node that answered last
 	sessions *session
@@ -63,8 +73,9 @@ func New(c Config) (*Client, error) {
 	return &Client{
 		bases:    bases,
 		timeout:  timeout,
+		patience: c.Patience,
 		http:     &http.Client{Transport: transport},
-		sessions: &session{username: c.Username, password: c.Password, token: c.Token},
+		sessions: newSession(&c),
 	}, nil
 }
 

@@ -6,10 +6,17 @@
 // Everything else comes back as an *Error whose Outcome is Unknown, and the caller decides: sending the same message again
 // may make a second copy; deleting again is safe, and a 404 then means that the message is gone.
 //
-//	c, err := client.New(client.Config{URLs: []string{"http://127.0.0.1:9080"}, Username: "ada", Password: password})
+//	c, err := client.New(client.Config{URLs: []string{"http://127.0.0.1:9080"}, APIKey: key})
 //	id, err := c.Send(ctx, "orders", client.Message{Body: "hello"})
-//	deliveries, err := c.Receive(ctx, "orders", client.ReceiveOptions{Max: 10, Wait: 20 * time.Second})
-//	err = c.Delete(ctx, "orders", deliveries[0].ReceiptHandle)
+//	err = c.Work(ctx, "orders", client.WorkerOptions{Concurrency: 4}, func(ctx context.Context, d client.Delivery) error {
+//		return handle(ctx, d.Body) // nil deletes the message, an error brings it back later
+//	})
+//
+// Whoever asks is an API key, a user with a password, or the tokens of an earlier login. With a password the client logs in by
+// itself, renews its tokens by the refresh token, and logs in again only when that is refused.
+//
+// client.go and session.go say who is asked and who asks, exchange.go how one call finds a node, work.go, lease.go and
+// finished.go are the worker; the other files hold the calls, a noun each.
 //
 // A Client is safe for concurrent use and keeps its connections open.
 package client

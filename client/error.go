@@ -1,6 +1,7 @@
 package client
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -37,6 +38,14 @@ func (e *Error) Error() string {
 
 // Unwrap returns the network's error, so that errors.Is finds context.Canceled and the like.
 func (e *Error) Unwrap() error { return e.Err }
+
+// OutcomeOf says what is known about the effect of a call that returned err. What is no Error never reached a node.
+func OutcomeOf(err error) Outcome {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Outcome
+	}
+	return NotApplied
+}
 
 // refusal makes the Error of an answer that is no success. An answer without an outcome had no effect unless the server
 // itself failed (5xx): then nobody knows.

@@ -16,14 +16,24 @@ import (
 // maxAnswerBytes bounds what is read of one answer. A receive carries at most 4 MiB of bodies, which JSON escapes may grow.
 const maxAnswerBytes = 32 << 20
 
+// The pauses between two rounds over the nodes.
+const (
+	firstPause   = 100 * time.Millisecond
+	longestPause = time.Second
+)
+
 // call is one request, before it is known which node gets it.
 type call struct {
 	method, path string
 	in           any           // encoded as JSON when not nil
 	out          any           // decoded from JSON when not nil
+	header       *http.Header  // receives the answer's header when not nil
 	wait         time.Duration // how much longer than usual the answer may take
 	repeatable   bool          // a second effect is harmless
 	anonymous    bool          // carries no token
+
+	mayBeAnonymous bool   // carries a token only if there is one or a way to get it
+	authorization  string // the Authorization header, if it is not the session's
 }
 
 // do carries out a call: on the node that answered last, and on the next ones while that cannot repeat an effect.
@@ -35,31 +45,58 @@ func (c *Client) do(ctx context.Context, r call) error {
 			return fmt.Errorf("request: %w", err)
 		}
 	}
-	if r.anonymous {
-		return c.tryNodes(ctx, &r, body, "")
+	if r.anonymous || r.authorization != "" || r.mayBeAnonymous && !c.sessions.hasCredentials() {
+		return c.tryPatiently(ctx, &r, body, r.authorization)
 	}
 	token, err := c.Token(ctx)
 	if err != nil {
 		return err
 	}
-	err = c.tryNodes(ctx, &r, body, token)
-	var refused *Error
-	if !errors.As(err, &refused) || refused.Status != http.StatusUnauthorized || !c.sessions.canLogIn() {
+	err = c.tryPatiently(ctx, &r, body, bearer(token))
+	if e, ok := errors.AsType[*Error](err); !ok || e.Status != http.StatusUnauthorized || c.sessions.fixed {
 		return err
 	}
 	if token, err = c.Renew(ctx, token); err != nil {
 		return err
 	}
-	return c.tryNodes(ctx, &r, body, token)
+	return c.tryPatiently(ctx, &r, body, bearer(token))
+}
+
+func bearer(token string) string { return "Bearer " + token }
+
+// tryPatiently makes rounds over the nodes while another one can't repeat an effect and the client's patience lasts.
+func (c *Client) tryPatiently(ctx context.Context, r *call, body []byte, authorization string) error {
+	end := time.Now().Add(c.patience)
+	for pause := firstPause; ; pause = min(2*pause, longestPause) {
+		err := c.tryNodes(ctx, r, body, authorization)
+		if !mayGoElsewhere(ctx, r, err) || time.Until(end) < pause {
+			return err
+		}
+		if !sleep(ctx, pause) {
+			return err
+		}
+	}
+}
+
+// sleep waits, and says whether ctx lasted as long.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // tryNodes makes one round over the nodes, beginning with the one that answered last.
-func (c *Client) tryNodes(ctx context.Context, r *call, body []byte, token string) error {
+func (c *Client) tryNodes(ctx context.Context, r *call, body []byte, authorization string) error {
 	first := c.current.Load()
 	var err error
 	for i := range c.bases {
 		node := (int(first) + i) % len(c.bases)
-		leaving, attemptErr := c.attempt(ctx, r, c.bases[node], body, token)
+		leaving, attemptErr := c.attempt(ctx, r, c.bases[node], body, authorization)
 		if err = attemptErr; mayGoElsewhere(ctx, r, err) {
 			continue
 		}
@@ -90,7 +127,7 @@ func mayGoElsewhere(ctx context.Context, r *call, err error) bool {
 // attempt sends the request to one node and reads the answer. A node that is leaving, since it is about to stop, says so
 // with "Connection: close": the next request goes to another one. net/http sends a POST or a DELETE a second time by itself only
 // when the first one never reached the connection.
-func (c *Client) attempt(ctx context.Context, r *call, base string, body []byte, token string) (leaving bool, err error) {
+func (c *Client) attempt(ctx context.Context, r *call, base string, body []byte, authorization string) (leaving bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout+r.wait)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, r.method, base+r.path, bytes.NewReader(body))
@@ -100,8 +137,8 @@ func (c *Client) attempt(ctx context.Context, r *call, base string, body []byte,
 	if body != nil {
 		request.Header.Set("Content-Type", "application/json")
 	}
-	if token != "" {
-		request.Header.Set("Authorization", "Bearer "+token)
+	if authorization != "" {
+		request.Header.Set("Authorization", authorization)
 	}
 	response, err := c.http.Do(request)
 	if err != nil {
@@ -111,6 +148,9 @@ func (c *Client) attempt(ctx context.Context, r *call, base string, body []byte,
 	answer, err := io.ReadAll(io.LimitReader(response.Body, maxAnswerBytes))
 	if err != nil {
 		return false, networkError(err)
+	}
+	if r.header != nil {
+		*r.header = response.Header
 	}
 	return response.Close, decode(response, answer, r.out)
 }
