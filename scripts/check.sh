@@ -6,16 +6,22 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# The race detector needs a C compiler, the longer tests git and curl.
+# The race detector needs a C compiler; the longer tests need git, curl, and what deploy/ is written for.
 install_missing() {
-  local missing=() program sudo=()
-  for program in gcc git curl; do
-    command -v "$program" >/dev/null || missing+=("$program")
+  local wanted missing=() service sudo=()
+  for wanted in gcc:gcc git:git curl:curl haproxy:haproxy promtool:prometheus systemd-analyze:systemd; do # program:package
+    command -v "${wanted%:*}" >/dev/null || missing+=("${wanted#*:}")
   done
   ((${#missing[@]} > 0)) || return 0
   ((EUID == 0)) || sudo=(sudo)
   "${sudo[@]}" apt-get update
   "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends "${missing[@]}" libc6-dev
+  # The tests start their own: a machine should not run servers because it ran the gate.
+  for service in haproxy prometheus; do
+    if [[ -d /run/systemd/system && " ${missing[*]} " == *" $service "* ]]; then
+      "${sudo[@]}" systemctl disable --now "$service"
+    fi
+  done
 }
 
 steps=(gofmt vet staticcheck imports determinism generated test race system)

@@ -21,16 +21,18 @@ type benchOptions struct {
 	size         int // bytes of a message's body
 	duration     time.Duration
 	rate         float64 // operations a second over all connections; 0: as fast as the answers come
+	messages     int     // of mode fill
 	username     string
 	passwordFile string
 }
 
-// The three things that can be measured. One operation is one send; one send, receive and delete of one message in turn;
-// one batch of ten sends.
+// The three things that can be measured, and one that prepares: one operation is one send; one send, receive and delete of
+// one message in turn; one batch of ten sends; fill is batches until as many messages wait as were asked for.
 const (
 	modeSend  = "send"
 	modeLoop  = "loop"
 	modeBatch = "batch"
+	modeFill  = "fill"
 )
 
 // maxBenchConnections bounds the memory of the order check, which grows with its square.
@@ -41,7 +43,10 @@ const benchExample = `  # 256 connections over three nodes, each sending the nex
       --password-file fastqueue-data/admin-password --connections 256 --duration 10s
 
   # 500 send-receive-delete loops a second, whatever the answers take
-  FASTQUEUE_ADMIN_PASSWORD=... fastqueue bench --mode loop --rate 500 --connections 128`
+  FASTQUEUE_ADMIN_PASSWORD=... fastqueue bench --mode loop --rate 500 --connections 128
+
+  # a queue with ten million messages that stay there
+  FASTQUEUE_ADMIN_PASSWORD=... fastqueue bench --mode fill --messages 10000000`
 
 const benchLong = `Measure a running cluster, and check what it did.
 
@@ -51,7 +56,9 @@ on a schedule, and their time counts from the scheduled start, so waiting behind
 
 After the load the queue is drained, and every message is looked at: lost (acknowledged, never received), duplicated
 (received twice though it was acknowledged once) and out of order (received by one connection after a later message of
-the same sender). Any of the three makes the exit code 1.`
+the same sender). Any of the three makes the exit code 1.
+
+Mode fill leaves its queue with its messages behind and prints the queue's name: for looking at a node with a backlog.`
 
 func newBenchCommand() *cobra.Command {
 	var o benchOptions
@@ -74,11 +81,12 @@ func newBenchCommand() *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringArrayVar(&o.urls, "url", []string{"http://127.0.0.1:9080"}, "address of a node; give it once per node, connections are spread over them")
-	f.StringVar(&o.mode, "mode", modeSend, "send, loop (send, receive, delete one message in turn) or batch (ten sends in one request)")
+	f.StringVar(&o.mode, "mode", modeSend, "send, loop (send, receive, delete one message in turn), batch (ten sends in one request) or fill")
 	f.IntVar(&o.connections, "connections", 64, "connections, each with one request under way")
 	f.IntVar(&o.size, "size", 256, "bytes of a message's body")
 	f.DurationVar(&o.duration, "duration", 10*time.Second, "how long to send")
 	f.Float64Var(&o.rate, "rate", 0, "operations a second in all; 0 means as fast as the answers come")
+	f.IntVar(&o.messages, "messages", 0, "mode fill: how many messages to leave waiting")
 	f.StringVar(&o.username, "username", "admin", "who asks")
 	f.StringVar(&o.passwordFile, "password-file", "", "file with the password; otherwise FASTQUEUE_ADMIN_PASSWORD")
 	return cmd
@@ -102,8 +110,10 @@ func (o *benchOptions) password() (string, error) {
 // validate refuses flags outside their range and names the range.
 func (o *benchOptions) validate() error {
 	switch {
-	case !slices.Contains([]string{modeSend, modeLoop, modeBatch}, o.mode):
-		return fmt.Errorf("--mode %q: want send, loop or batch", o.mode)
+	case !slices.Contains([]string{modeSend, modeLoop, modeBatch, modeFill}, o.mode):
+		return fmt.Errorf("--mode %q: want send, loop, batch or fill", o.mode)
+	case (o.mode == modeFill) != (o.messages > 0) || o.messages > benchQueueLength:
+		return fmt.Errorf("--messages %d: mode fill, and no other, wants 1 to %d", o.messages, benchQueueLength)
 	case o.connections < 1 || o.connections > maxBenchConnections:
 		return fmt.Errorf("--connections %d: want 1 to %d", o.connections, maxBenchConnections)
 	case o.size < labelBytes || o.size > maxBenchBytes/client.MaxBatch:

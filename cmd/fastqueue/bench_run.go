@@ -21,6 +21,7 @@ const (
 	cleanUpTime      = 10 * time.Second
 	drainPatience    = 2 * benchVisibility // how long the drain goes on without receiving anything
 	progressInterval = time.Second         // between two lines of progress
+	fillTime         = 6 * time.Hour       // for mode fill, which ends when its messages are sent
 )
 
 // bench is one run. The counters are shared by all connections.
@@ -53,6 +54,9 @@ func runBench(ctx context.Context, o *benchOptions, password string, out, progre
 	if _, err := c.CreateQueue(ctx, queue, settings); err != nil {
 		return fmt.Errorf("bench queue: %w", err)
 	}
+	if o.mode == modeFill {
+		return b.fill(ctx, out, progress)
+	}
 	defer func() { err = errors.Join(err, b.cleanUp(ctx)) }()
 	elapsed, err := b.load(ctx, progress)
 	if err != nil {
@@ -63,6 +67,21 @@ func runBench(ctx context.Context, o *benchOptions, password string, out, progre
 		return err
 	}
 	return b.report(out, elapsed, left)
+}
+
+// fill sends the messages and leaves them there.
+func (b *bench) fill(ctx context.Context, out, progress io.Writer) error {
+	elapsed, err := b.load(ctx, progress)
+	if err != nil {
+		return err
+	}
+	sent := b.sent.Load()
+	_, err = fmt.Fprintf(out, "%d messages of %d bytes wait in the queue %s after %s, %.0f/s\n",
+		sent, b.o.size, b.queue, shown(elapsed), float64(sent)/elapsed.Seconds())
+	if err == nil && sent < int64(b.o.messages) {
+		err = fmt.Errorf("%d of %d messages were sent; the last failure: %w", sent, b.o.messages, *b.lastError.Load())
+	}
+	return err
 }
 
 // cleanUp deletes the bench's queue, also when the run was interrupted.
@@ -104,6 +123,10 @@ func (b *bench) load(ctx context.Context, progress io.Writer) (time.Duration, er
 	}
 	start := time.Now()
 	b.schedule = newSchedule(start, b.o.duration, b.o.rate)
+	if b.o.mode == modeFill {
+		b.schedule = newSchedule(start, fillTime, b.o.rate)
+		b.schedule.most = int64(b.o.messages+client.MaxBatch-1) / client.MaxBatch
+	}
 	var running sync.WaitGroup
 	for _, w := range workers {
 		running.Go(func() {
@@ -125,7 +148,7 @@ func (w *worker) operation() func(context.Context) error {
 	switch w.b.o.mode {
 	case modeLoop:
 		return w.loopOne
-	case modeBatch:
+	case modeBatch, modeFill:
 		return w.sendBatch
 	default:
 		return w.sendOne

@@ -10,6 +10,7 @@ import (
 type schedule struct {
 	start, end time.Time
 	interval   time.Duration // between two starts over all connections; 0: at once
+	most       int64         // operations in all; 0: no limit
 	taken      atomic.Int64
 }
 
@@ -25,10 +26,14 @@ func newSchedule(start time.Time, length time.Duration, rate float64) *schedule 
 // run is over.
 func (s *schedule) next(ctx context.Context) (time.Time, bool) {
 	now := time.Now()
+	taken := s.taken.Add(1)
+	if s.most > 0 && taken > s.most {
+		return now, false
+	}
 	if s.interval == 0 {
 		return now, now.Before(s.end) && ctx.Err() == nil
 	}
-	due := s.start.Add(time.Duration(s.taken.Add(1)-1) * s.interval)
+	due := s.start.Add(time.Duration(taken-1) * s.interval)
 	if !due.Before(s.end) {
 		return due, false
 	}

@@ -30,36 +30,60 @@ type daemon struct {
 	log     hclog.Logger
 	node    *cluster.Node
 	server  *httpd.Server
+	secret  *localSecret
 	member  bool // the data directory belonged to a member when it was opened
 }
 
 // openDaemon opens the ports. The node is not a member yet; the API says so.
-func openDaemon(o nodeOptions) (*daemon, error) {
+func openDaemon(ctx context.Context, o nodeOptions) (*daemon, error) {
 	log, err := o.logger()
 	if err != nil {
 		return nil, err
 	}
-	d := &daemon{options: o, log: log}
+	reserve, err := cluster.ParseDiskReserve(o.diskReserve)
+	if err != nil {
+		return nil, fmt.Errorf("--disk-reserve: %w", err)
+	}
+	d := &daemon{options: o, log: log, secret: newLocalSecret(o.dataDir, log)}
+	registry := newRegistry()
 	d.node = cluster.New(cluster.Config{
 		DataDir: o.dataDir, NodeName: o.nodeName,
 		ClusterAddr: o.clusterAddr, AdvertiseCluster: o.advertiseCluster, AdvertiseHTTP: o.advertiseHTTP,
-		Peers: o.peers, LogStore: o.logStore, Version: version(), Logger: log,
+		Peers: o.peers, LogStore: o.logStore, DiskReserve: reserve, Version: version(), Logger: log,
+		Metrics: cluster.NewMetrics(registry),
 		Exit:    func(code int, reason string) { d.end(code, reason) },
 		Restart: d.restart,
 	})
+	d.server = httpd.New(httpd.Config{
+		Addr: o.httpAddr, Logger: log.Named("http"), RegistrationClosed: o.registration == registrationClosed, LocalSecret: d.secret,
+		Metrics: httpd.NewMetrics(registry), QueueMetrics: d.node.QueueMetrics, MetricsOpen: o.metricsOpen,
+	}, d.node)
+	if err := d.server.Open(); err != nil { // first, so that a node that waits for room on its disk can say so
+		return nil, withPortHint(err, "--http-addr")
+	}
+	if err := d.openNode(ctx); err != nil {
+		closing, cancel := context.WithTimeout(context.Background(), closeLimit)
+		defer cancel()
+		return nil, errors.Join(err, d.close(closing))
+	}
+	return d, nil
+}
+
+// openNode opens the data directory and the cluster port, once the disk has room for it.
+func (d *daemon) openNode(ctx context.Context) error {
+	if err := d.node.WaitRoom(ctx); err != nil {
+		return err
+	}
+	o := d.options
+	warnOfForeignFiles(d.log, o.dataDir)
+	var err error
 	if d.member, err = d.node.Open(); err != nil {
-		return nil, withPortHint(err, "--cluster-addr")
+		return withDirectoryHint(withPortHint(err, "--cluster-addr"), o.dataDir)
 	}
 	if d.member && o.nodeNamed && d.node.Name() != o.nodeName {
-		err := fmt.Errorf("--node-name %s: %s belongs to the node %s, whose name can't be changed; leave the flag out or choose another --data-dir", o.nodeName, o.dataDir, d.node.Name())
-		return nil, errors.Join(err, d.node.Close())
+		return fmt.Errorf("--node-name %s: %s belongs to the node %s, whose name can't be changed; leave the flag out or choose another --data-dir", o.nodeName, o.dataDir, d.node.Name())
 	}
-	server := httpd.New(httpd.Config{Addr: o.httpAddr, Logger: log.Named("http")}, d.node)
-	if err := server.Open(); err != nil {
-		return nil, errors.Join(withPortHint(err, "--http-addr"), d.node.Close())
-	}
-	d.server = server
-	return d, nil
+	return withDirectoryHint(d.secret.renew(), o.dataDir)
 }
 
 // withPortHint says what to do about a port that is taken.
@@ -80,13 +104,21 @@ func (d *daemon) serve(ctx context.Context, become func(context.Context) error) 
 		case <-ctx.Done():
 			d.drain()
 		}
-	} else if ctx.Err() != nil {
-		err = nil // asked to stop before it was a member
+	} else {
+		err = unlessStopped(ctx, err)
 	}
 	closing, cancel := context.WithTimeout(context.Background(), closeLimit)
 	defer cancel()
 	if closeErr := d.close(closing); closeErr != nil {
 		d.log.Warn("not everything was closed in order", "error", closeErr)
+	}
+	return err
+}
+
+// unlessStopped takes an error for what it is, unless the process was asked to stop before the node was a member.
+func unlessStopped(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
 	}
 	return err
 }

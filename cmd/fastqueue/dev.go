@@ -1,23 +1,15 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime"
-	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -40,6 +32,7 @@ type devCluster struct {
 	port      int // HTTP port of the first node; each next one has 100 more, cluster ports one more than HTTP
 	dataDir   string
 	logLevel  string
+	reserve   string // of disk space, for each node
 	token     string
 	password  string
 	out       *lineWriter
@@ -64,13 +57,14 @@ dies is started again after a second, so kill one and watch.`,
 	c.Flags().IntVar(&d.nodes, "nodes", 3, "number of nodes, 1 to 7; an odd number is best")
 	c.Flags().IntVar(&d.port, "port", 9080, "HTTP port of the first node; each next node has 100 more")
 	c.Flags().StringVar(&d.dataDir, "data-dir", "", "directory that keeps the data (default: a temporary one, deleted at the end)")
+	c.Flags().StringVar(&d.reserve, "disk-reserve", "", "disk space to keep free, as of \"fastqueue serve\"")
 	c.Flags().StringVar(&d.logLevel, "log-level", "error", "log level of the nodes")
 	return c
 }
 
 func (d *devCluster) run(ctx context.Context) (err error) {
 	if err := d.check(); err != nil {
-		return err
+		return usage(err)
 	}
 	if d.dataDir == "" {
 		if d.dataDir, err = os.MkdirTemp("", "fastqueue-dev-"); err != nil {
@@ -152,57 +146,6 @@ func (d *devCluster) cluster(i int) string {
 }
 func (d *devCluster) name(i int) string { return fmt.Sprintf("node%d", i+1) }
 
-// keepRunning runs one node until ctx ends, again and again if need be.
-func (d *devCluster) keepRunning(ctx context.Context, i int) {
-	for ctx.Err() == nil {
-		err := d.runNode(ctx, i)
-		if ctx.Err() != nil {
-			return
-		}
-		if !d.ready.Load() {
-			d.started <- fmt.Errorf("%s ended before the cluster was ready (%v); its messages are above", d.name(i), err)
-			return
-		}
-		d.out.line(d.name(i), fmt.Sprintf("the process ended (%v) and starts again in %s", err, devRestart))
-		select {
-		case <-time.After(devRestart):
-		case <-ctx.Done():
-		}
-	}
-}
-
-func (d *devCluster) runNode(ctx context.Context, i int) error {
-	var peers []string
-	for j := range d.nodes {
-		peers = append(peers, d.cluster(j))
-	}
-	path, err := os.Executable()
-	if err != nil {
-		return fmt.Errorf("path of this program: %w", err)
-	}
-	c := exec.CommandContext(ctx, path, "serve",
-		"--node-name", d.name(i), "--data-dir", filepath.Join(d.dataDir, d.name(i)),
-		"--http-addr", d.http(i), "--cluster-addr", d.cluster(i), "--peers", strings.Join(peers, ","),
-		"--drain-time", "0s", "--log-level", d.logLevel)
-	c.Env = append(os.Environ(), joinTokenVariable+"="+d.token, adminVariable+"="+d.password)
-	c.Cancel = func() error { return c.Process.Signal(syscall.SIGTERM) }
-	c.WaitDelay = devStopLimit
-	c.SysProcAttr = childAttributes()
-	output, err := c.StderrPipe()
-	if err != nil {
-		return fmt.Errorf("pipe: %w", err)
-	}
-	// The kernel ends the child when the thread that started it ends; a locked thread lasts as long as this function.
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	if err := c.Start(); err != nil {
-		return fmt.Errorf("start node: %w", err)
-	}
-	d.pids[i].Store(int64(c.Process.Pid))
-	d.out.copy(d.name(i), output)
-	return c.Wait()
-}
-
 // waitReady returns when all nodes are ready.
 func (d *devCluster) waitReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, devReady)
@@ -236,55 +179,4 @@ func (d *devCluster) isReady(ctx context.Context, i int) bool {
 		return false
 	}
 	return resp.Body.Close() == nil && resp.StatusCode == http.StatusOK
-}
-
-// greet prints how to reach the cluster, with a credential that works.
-func (d *devCluster) greet(ctx context.Context) error {
-	body, err := json.Marshal(map[string]string{"username": adminName, "password": d.password})
-	if err != nil {
-		return fmt.Errorf("log-in request: %w", err)
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+d.http(0)+"/v1/auth/login", bytes.NewReader(body))
-	if err != nil {
-		return fmt.Errorf("log-in request: %w", err)
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return fmt.Errorf("log in: %w", err)
-	}
-	defer resp.Body.Close()
-	var tokens struct {
-		Access string `json:"access_token"`
-	}
-	if err := json.NewDecoder(resp.Body).Decode(&tokens); err != nil || resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("log in as %s: status %d; a data directory of an earlier run has its own password in %s", adminName, resp.StatusCode, adminPasswordFile)
-	}
-	fmt.Printf("FastQueue runs on %d nodes, data in %s. Ctrl-C stops it.\n\n", d.nodes, d.dataDir)
-	for i := range d.nodes {
-		fmt.Printf("  %s  http://%s/v1  process %d\n", d.name(i), d.http(i), d.pids[i].Load())
-	}
-	fmt.Printf("  user   %s, password %s\n\nIn another terminal (the token is good for 15 minutes):\n\n", adminName, d.password)
-	fmt.Printf("  TOKEN=%s\n", tokens.Access)
-	fmt.Printf("  curl -s http://%s/v1/queues -H \"Authorization: Bearer $TOKEN\" -d '{\"name\": \"jobs\"}'\n\n", d.http(0))
-	return nil
-}
-
-// lineWriter prints whole lines of several processes, each after the name of its process.
-type lineWriter struct {
-	mu sync.Mutex
-	w  io.Writer
-}
-
-func (l *lineWriter) copy(name string, r io.Reader) {
-	lines := bufio.NewScanner(r)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		l.line(name, lines.Text())
-	}
-}
-
-func (l *lineWriter) line(name, text string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	fmt.Fprintf(l.w, "%s | %s\n", name, text)
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -27,6 +28,20 @@ func TestDevRunsThreeNodesUntilInterrupted(t *testing.T) {
 	entries, err := os.ReadDir(dir)
 	if err != nil || len(entries) < devTestNodes {
 		t.Errorf("data directory holds %v, %v; want a directory per node", entries, err)
+	}
+}
+
+// TestDevQuickStart pastes what dev prints into a shell.
+func TestDevQuickStart(t *testing.T) {
+	dev := startDev(t, freeDevPort(t), t.TempDir())
+	_, text, found := strings.Cut(dev.output(), "In another terminal:")
+	commands, _, _ := strings.Cut(text, "The same with curl")
+	if !found || strings.Count(commands, "\n") < 5 {
+		t.Fatalf("dev prints no quick start:\n%s", dev.output())
+	}
+	stdout, stderr, code := runProgram(t, "/bin/sh", []string{"XDG_CONFIG_HOME=" + t.TempDir()}, "set -e\n"+commands)
+	if code != 0 || !strings.HasPrefix(stdout, "Healthy.") || !strings.Contains(stdout, "hello") {
+		t.Errorf("code %d from\n%s\n%s%s", code, commands, stdout, stderr)
 	}
 }
 

@@ -31,21 +31,22 @@ member.`,
 	}
 	o.addFlags(c.Flags())
 	c.Flags().StringVar(&token, "token", "", "join token; it shows in the process list, so prefer the other ways")
+	flagOnly(c.Flags(), "token")
 	c.Flags().StringVar(&tokenFile, "token-file", "", "file with the join token (default: the environment's "+joinTokenVariable+")")
 	return c
 }
 
 func join(ctx context.Context, o nodeOptions, targets []string, token, tokenFile string) error {
 	if err := o.complete(); err != nil {
-		return err
+		return usage(err)
 	}
 	if err := checkAddresses("TARGET", targets); err != nil {
-		return err
+		return usage(err)
 	}
 	token, tokenErr := joinToken(token, tokenFile)
-	d, err := openDaemon(o)
+	d, err := openDaemon(ctx, o)
 	if err != nil {
-		return err
+		return unlessStopped(ctx, err)
 	}
 	return d.serve(ctx, func(ctx context.Context) error {
 		if err := d.become(ctx, targets, token, tokenErr); err != nil {

@@ -40,11 +40,17 @@ type load struct {
 // startLoad makes a queue and starts the workers.
 func startLoad(c *testCluster) *load {
 	c.t.Helper()
+	return startLoadThrough(c, c.client)
+}
+
+// startLoadThrough is startLoad with a client of the caller's for each worker.
+func startLoadThrough(c *testCluster, clientOf func(worker int) *client.Client) *load {
+	c.t.Helper()
 	ctx, stop := context.WithCancel(c.t.Context())
 	l := &load{t: c.t, c: c, queue: "load", h: newHistory(), stop: stop, begin: time.Now()}
 	c.createQueue(l.queue, loadLease)
 	for i := range loadWorkers {
-		w := &loadWorker{load: l, api: c.client(i), random: rand.New(rand.NewPCG(1, uint64(i)))}
+		w := &loadWorker{load: l, api: clientOf(i), random: rand.New(rand.NewPCG(1, uint64(i)))}
 		l.running.Go(func() { w.work(ctx) })
 	}
 	c.t.Cleanup(func() {

@@ -3,7 +3,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -35,38 +34,39 @@ func exit(code int) { os.Exit(code) }
 func run(ctx context.Context, args []string) error {
 	root := newRootCommand()
 	root.SetArgs(args)
-	return root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
+	return withOrigins(cmd, err)
 }
 
 // newRootCommand returns the program with all its verbs; each verb is a file.
 func newRootCommand() *cobra.Command {
 	root := &cobra.Command{
-		Use:           "fastqueue",
-		Short:         "A replicated job queue: three nodes, one binary, nothing lost",
-		SilenceUsage:  true,
-		SilenceErrors: true,
+		Use:   "fastqueue",
+		Short: "A replicated job queue: three nodes, one binary, nothing lost",
+		Example: `  fastqueue dev
+  fastqueue serve --data-dir /var/lib/fastqueue
+  fastqueue cluster status`,
+		Version:           version(),
+		SilenceUsage:      true,
+		SilenceErrors:     true,
+		PersistentPreRunE: configure,
 	}
-	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return fmt.Errorf("%w; %q lists the flags", err, c.CommandPath()+" --help")
-	})
+	root.PersistentFlags().String(configFlag, "", "configuration file (default: $"+configVariable+", else fastqueue/config.yaml in the user's configuration directory)")
 	root.AddCommand(
 		newServeCommand(),
 		newJoinCommand(),
 		newDevCommand(),
+		newClusterCommand(),
+		newAuthCommand(),
+		newQueueCommand(),
+		newSendCommand(),
+		newReceiveCommand(),
+		newDeleteCommand(),
 		newBenchCommand(),
+		newConfigCommand(),
 		newVersionCommand(),
 	)
+	root.AddCommand(newHelpTopics()...)
+	completeTree(root)
 	return root
-}
-
-// exitCoder is an error that names the exit code of the process.
-type exitCoder interface{ ExitCode() int }
-
-// exitCode returns the code that an error asks for, or 1.
-func exitCode(err error) int {
-	var e exitCoder
-	if errors.As(err, &e) {
-		return e.ExitCode()
-	}
-	return 1
 }

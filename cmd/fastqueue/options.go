@@ -10,6 +10,8 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/spf13/pflag"
+
+	"github.com/fastqueue/fastqueue/cluster"
 )
 
 // nodeOptions are the flags that serve and join share.
@@ -26,11 +28,14 @@ type nodeOptions struct {
 	logLevel         string
 	logFormat        string
 	drainTime        time.Duration
+	registration     string
+	diskReserve      string
+	metricsOpen      bool
 }
 
 func (o *nodeOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.nodeName, "node-name", "", "name of this node, unique in the cluster (default: host name and cluster port)")
-	f.StringVar(&o.dataDir, "data-dir", "./fastqueue-data", "directory of everything that this node keeps")
+	f.StringVar(&o.dataDir, "data-dir", defaultDataDir, "directory of everything that this node keeps")
 	f.StringVar(&o.httpAddr, "http-addr", "127.0.0.1:9080", "address on which the HTTP API listens")
 	f.StringVar(&o.clusterAddr, "cluster-addr", "127.0.0.1:9081", "address on which the cluster port listens")
 	f.StringVar(&o.advertiseHTTP, "advertise-http", "", "address at which clients reach the API; a DNS name is resolved at every use (default: --http-addr)")
@@ -40,7 +45,18 @@ func (o *nodeOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.logLevel, "log-level", "info", "trace, debug, info, warn or error")
 	f.StringVar(&o.logFormat, "log-format", "text", "text or json")
 	f.DurationVar(&o.drainTime, "drain-time", 5*time.Second, "after SIGTERM, how long requests are still answered")
+	f.StringVar(&o.registration, "registration", registrationOpen, "who may make users: open (anybody who reaches this node) or closed (admins)")
+	f.StringVar(&o.diskReserve, "disk-reserve", "", "disk space to keep free, such as 10GiB or 5%; with less the node hands over and sends are refused (default: the larger of 5% and 1GiB)")
+	f.BoolVar(&o.metricsOpen, "metrics-open", false, "answer /metrics without credentials also to other machines")
 }
+
+const defaultDataDir = "./fastqueue-data"
+
+// The values of --registration.
+const (
+	registrationOpen   = "open"
+	registrationClosed = "closed"
+)
 
 // nodeNamePattern keeps names usable in certificates, file names and metrics.
 var nodeNamePattern = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$`)
@@ -76,6 +92,12 @@ func (o *nodeOptions) complete() error {
 	}
 	if o.drainTime < 0 {
 		return fmt.Errorf("--drain-time %s: it can't be negative", o.drainTime)
+	}
+	if o.registration != registrationOpen && o.registration != registrationClosed {
+		return fmt.Errorf("--registration %q: allowed are open and closed", o.registration)
+	}
+	if _, err := cluster.ParseDiskReserve(o.diskReserve); err != nil {
+		return fmt.Errorf("--disk-reserve: %w", err)
 	}
 	_, err := o.logger()
 	return err

@@ -70,16 +70,24 @@ type process struct {
 // startProcess runs a program, which is killed at the latest when the test ends.
 func startProcess(t *testing.T, name, binary string, env, args []string) *process {
 	t.Helper()
+	cmd := exec.Command(binary, args...)
+	cmd.Env = append(os.Environ(), env...)
+	return startCommand(t, name, cmd)
+}
+
+// startCommand runs a command, which is killed at the latest when the test ends.
+func startCommand(t *testing.T, name string, cmd *exec.Cmd) *process {
+	t.Helper()
 	log, err := os.CreateTemp(t.TempDir(), "log-")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer log.Close()
-	p := &process{t: t, name: name, logPath: log.Name(), done: make(chan struct{})}
-	p.cmd = exec.Command(binary, args...)
-	p.cmd.Env = append(os.Environ(), env...)
+	p := &process{t: t, name: name, cmd: cmd, logPath: log.Name(), done: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = log, log
-	p.cmd.SysProcAttr = diesWithParent()
+	if p.cmd.SysProcAttr == nil {
+		p.cmd.SysProcAttr = diesWithParent()
+	}
 	if err := p.cmd.Start(); err != nil {
 		t.Fatalf("start of %s: %v", name, err)
 	}

@@ -36,11 +36,11 @@ directory of a member it starts that member.`,
 
 func serve(ctx context.Context, o nodeOptions) error {
 	if err := o.complete(); err != nil {
-		return err
+		return usage(err)
 	}
-	d, err := openDaemon(o)
+	d, err := openDaemon(ctx, o)
 	if err != nil {
-		return err
+		return unlessStopped(ctx, err)
 	}
 	return d.serve(ctx, func(ctx context.Context) error {
 		if err := d.start(ctx); err != nil {

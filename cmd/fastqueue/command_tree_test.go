@@ -1,0 +1,172 @@
+package main
+
+import (
+	"bytes"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+)
+
+func TestEveryCommandHasAnExampleThatParses(t *testing.T) {
+	seen := map[string]bool{}
+	for _, c := range allCommands(newRootCommand()) {
+		if seen[c.CommandPath()] {
+			t.Errorf("%s is there twice", c.CommandPath())
+		}
+		seen[c.CommandPath()] = true
+		if c.IsAdditionalHelpTopicCommand() {
+			continue
+		}
+		if c.Short == "" || c.Example == "" {
+			t.Errorf("%s: short %q, example %q; want both", c.CommandPath(), c.Short, c.Example)
+		}
+		own := false
+		for _, line := range exampleCommands(c.Example) {
+			found, err := parseCommandLine(line)
+			if err != nil {
+				t.Errorf("%s: example %q: %v", c.CommandPath(), line, err)
+			}
+			own = own || found == c.CommandPath() || c.HasSubCommands()
+		}
+		if !own && c.Name() != "help" {
+			t.Errorf("%s: no example uses it:\n%s", c.CommandPath(), c.Example)
+		}
+	}
+}
+
+// parseCommandLine gives the words behind "fastqueue" to the real parser, and returns which command they name.
+func parseCommandLine(words []string) (string, error) {
+	found, args, err := newRootCommand().Find(words)
+	if err != nil {
+		return "", err
+	}
+	if err := found.ParseFlags(args); err != nil {
+		return "", err
+	}
+	return found.CommandPath(), found.ValidateArgs(found.Flags().Args())
+}
+
+// wordPattern is a quoted or plain word, or what ends a command.
+var wordPattern = regexp.MustCompile(`'([^']*)'|"([^"]*)"|(\|\||&&|[|;>])|((?:[^\s|;>'"]|"[^"]*"|'[^']*')+)`)
+
+// exampleCommands finds the calls of this program in the text of an example.
+func exampleCommands(text string) [][]string {
+	var calls [][]string
+	for line := range strings.Lines(strings.ReplaceAll(text, "\\\n", " ")) {
+		line, _, _ = strings.Cut(" "+line, " #")
+		var call []string
+		redirected := false
+		end := func() {
+			if len(call) > 0 && call[0] == "fastqueue" {
+				calls = append(calls, call[1:])
+			}
+			call, redirected = nil, false
+		}
+		for _, word := range wordPattern.FindAllStringSubmatch(line, -1) {
+			switch {
+			case word[3] == ">":
+				redirected = true
+			case word[3] != "":
+				end()
+			case redirected:
+			case len(call) == 0 && word[4] != "fastqueue": // variables, sudo and other programs come before
+			case len(call) == 1 && word[4] == "fastqueue": // the first one was the user's name behind sudo -u
+			default:
+				call = append(call, word[1]+word[2]+strings.Trim(word[4], `"'`))
+			}
+		}
+		end()
+	}
+	return calls
+}
+
+func TestExampleCommands(t *testing.T) {
+	got := exampleCommands("  # fastqueue not this\n  A=b fastqueue serve --peers a,b \\\n      --x 'y z' # comment\n  cat f | fastqueue send q > out; sudo -u u fastqueue version\n")
+	want := [][]string{{"serve", "--peers", "a,b", "--x", "y z"}, {"send", "q"}, {"version"}}
+	if len(got) != len(want) {
+		t.Fatalf("got %q, want %q", got, want)
+	}
+	for i := range want {
+		if strings.Join(got[i], "|") != strings.Join(want[i], "|") {
+			t.Errorf("got %q, want %q", got[i], want[i])
+		}
+	}
+}
+
+func TestUsageErrorsNameTheNearestAndExitWith2(t *testing.T) {
+	tests := []struct {
+		line string
+		says []string
+	}{
+		{"serv", []string{`"serv"`, `"serve"`, "fastqueue --help"}},
+		{"cluster stats", []string{`"stats"`, "fastqueue cluster", `"status"`}},
+		{"cluster join-token crate", []string{`"crate"`, `"create"`}},
+		{"serve --pears a:1", []string{"--pears", `"peers"`}},
+		{"serve --drain-time soon", []string{"drain-time", "soon"}},
+		{"serve extra", []string{"extra", "usage: fastqueue serve"}},
+		{"cluster remove", []string{"usage: fastqueue cluster remove NODE"}},
+		{"serve --node-name a/b", []string{"--node-name"}},
+		{"serve --registration ajar", []string{"--registration", "open and closed"}},
+		{"serve --disk-reserve lots", []string{"--disk-reserve", "lots"}},
+		{"join n1", []string{"TARGET", "n1"}},
+		{"dev --nodes 9", []string{"--nodes 9", "1 to 7"}},
+		{"config show serv", []string{`"serv"`}},
+	}
+	for _, tc := range tests {
+		t.Run(tc.line, func(t *testing.T) {
+			err := run(t.Context(), strings.Fields(tc.line))
+			if exitCode(err) != exitUsage {
+				t.Fatalf("error %v with exit code %d, want %d", err, exitCode(err), exitUsage)
+			}
+			for _, word := range tc.says {
+				if !strings.Contains(err.Error(), word) {
+					t.Errorf("%q does not say %q", err, word)
+				}
+			}
+		})
+	}
+}
+
+// printed runs a command line in this process and returns what it prints.
+func printed(t *testing.T, args ...string) string {
+	t.Helper()
+	var out bytes.Buffer
+	root := newRootCommand()
+	root.SetOut(&out)
+	root.SetArgs(args)
+	if err := root.ExecuteContext(t.Context()); err != nil {
+		t.Fatalf("%q: %v", args, err)
+	}
+	return out.String()
+}
+
+func TestCompletion(t *testing.T) {
+	tests := []struct {
+		args []string
+		want []string
+	}{
+		{[]string{"cluster", "status", "-o", ""}, []string{"table", "json"}},
+		{[]string{"serve", "--log-store", ""}, []string{"bolt", "wal"}},
+		{[]string{"cluster", ""}, []string{"status", "remove", "transfer", "join-token"}},
+		{[]string{"config", "show", "cluster", ""}, []string{"status", "remove"}},
+	}
+	for _, tc := range tests {
+		got := printed(t, append([]string{cobra.ShellCompNoDescRequestCmd}, tc.args...)...)
+		for _, want := range tc.want {
+			if !strings.Contains("\n"+got, "\n"+want+"\n") {
+				t.Errorf("%q completes to %q, want %s among it", tc.args, got, want)
+			}
+		}
+	}
+}
+
+func TestHelpWorksWithABrokenConfiguration(t *testing.T) {
+	t.Setenv("FASTQUEUE_CONFIG", writeConfig(t, "nonsense: 1\n"))
+	for _, args := range [][]string{{"help", "serve"}, {"serve", "--help"}, {"version"}, {"help", "exit-codes"}, {"help", "configuration"}, {}} {
+		if printed(t, args...) == "" {
+			t.Errorf("%q prints nothing", args)
+		}
+	}
+}
