@@ -129,7 +129,6 @@ func TestADamagedFileStopsTheNodeWithInstructions(t *testing.T) {
 		"Pebble: no manifest":       {"bolt", "state/g-*/MANIFEST-*", nil, ExitStorage, "MANIFEST"},
 		"Pebble: the options":       {"bolt", "state/g-*/OPTIONS-*", invert, ExitStorage, "state"},
 		"Pebble: the engine's mark": {"bolt", "state/g-*/marker.manifest*", nil, ExitStorage, "state"},
-		"Pebble: the whole state":   {"bolt", "state/g-*", nil, ExitStorage, "the log and the state do not fit"},
 		"the whole log, of two":     {"bolt", "log", nil, ExitStorage, "the log and the state do not fit"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -130,7 +130,9 @@ func (n *Node) loadAddresses() error {
 	if err != nil {
 		return fmt.Errorf("%s is damaged (%w): delete it if the other members run, and start again", path, err)
 	}
+	n.mu.Lock() // requests and metrics may look already
 	maps.Copy(n.addresses, read)
+	n.mu.Unlock()
 	return nil
 }
 

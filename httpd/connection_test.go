@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fastqueue/fastqueue/cluster"
 	"github.com/fastqueue/fastqueue/fsm"
 )
 
@@ -127,6 +128,35 @@ func TestEndlessBodyIsBrokenOff(t *testing.T) {
 		}
 	}
 	t.Errorf("the server has read %d bytes of a refused request", sent)
+}
+
+// TestBodiesAreBoundedTogether: a body that does not fit beside the others is refused until they are done with.
+func TestBodiesAreBoundedTogether(t *testing.T) {
+	a := listening(t, Limits{BodyBytes: 1 << 20})
+	padded := func(size int) string { return testSend + strings.Repeat(" ", size) }
+	full := a.expectError(a.do("POST", "/v1/queue/q", padded(1<<20)), 503, cluster.CodeOverloaded)
+	if full.text("outcome") != outcomeNotApplied || full.header.Get("Retry-After") == "" {
+		t.Errorf("refused: %v %s", full.header, full.body)
+	}
+	a.must("POST", "/v1/queue/q", padded(1<<19))
+
+	entered, end, ended := make(chan struct{}), make(chan struct{}), make(chan string)
+	a.node.onReceive = func(context.Context, time.Duration) {
+		close(entered)
+		<-end
+	}
+	go func() { ended <- a.overTheWire(`{"Action":"ReceiveMessage"}` + strings.Repeat(" ", 3<<18)) }()
+	<-entered
+	a.expectError(a.do("POST", "/v1/queue/q", padded(1<<19)), 503, cluster.CodeOverloaded)
+	a.must("POST", "/v1/queue/q", testSend)
+	close(end)
+	if got := <-ended; got != "HTTP/1.1 200 OK" {
+		t.Errorf("the request in progress got %q", got)
+	}
+	a.must("POST", "/v1/queue/q", padded(1<<19))
+	if held := a.server.bodies.held.Load(); held != 0 {
+		t.Errorf("%d bytes are held by nobody", held)
+	}
 }
 
 // TestSlowClients: whoever does not finish a request in time loses the connection, and nobody else does.

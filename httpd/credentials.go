@@ -10,7 +10,7 @@ import (
 	"github.com/fastqueue/fastqueue/fsm/fsmpb"
 )
 
-// credentials is the JSON of register, login and delete.
+// credentials is the JSON of login and delete.
 type credentials struct {
 	Username string `json:"username"`
 	Password string `json:"password"`

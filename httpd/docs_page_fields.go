@@ -32,7 +32,9 @@ func (d *document) addFields(list *[]docsField, prefix string, s *schema, reques
 		return
 	}
 	for _, p := range s.Properties {
-		limits := limitsText(p.Value)
+		shown := *p.Value
+		shown.Nullable = shown.Nullable && !request // there null always counts as absent
+		limits := limitsText(&shown)
 		switch needed := slices.Contains(s.Required, p.Name); {
 		case request && needed:
 			limits = strings.TrimPrefix(spaced(limits), ", ")

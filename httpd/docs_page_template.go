@@ -5,7 +5,8 @@ const docsStyle = `
 :root { color-scheme: light dark; --line: #d0d7de; --soft: #f3f5f7; --accent: #0b5cad; --text: #1c2128; --page: #fff }
 @media (prefers-color-scheme: dark) { :root { --line: #3a414a; --soft: #20262d; --accent: #7ab7ff; --text: #dde3ea; --page: #14181d } }
 * { box-sizing: border-box }
-body { margin: 0 auto; max-width: 62rem; padding: 1rem; font: 1rem/1.55 system-ui, sans-serif; color: var(--text); background: var(--page); overflow-wrap: anywhere }
+body { margin: 0 auto; max-width: 62rem; padding: 1rem; font: 1rem/1.55 system-ui, sans-serif; color: var(--text); background: var(--page);
+  overflow-wrap: anywhere }
 a { color: var(--accent) }
 h1 { margin: .5rem 0 } h2 { margin-top: 2.5rem; border-bottom: 2px solid var(--line) } h3 { margin: 2rem 0 .3rem }
 h4 { margin: 1rem 0 .3rem; font-size: .9rem; text-transform: uppercase; letter-spacing: .05em }
@@ -22,8 +23,8 @@ th, td { text-align: left; vertical-align: top; padding: .3rem .6rem .3rem 0; bo
 const docsTemplate = `<!DOCTYPE html>
 <html lang="en">
 <head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta charset="utf-8"/>
+<meta name="viewport" content="width=device-width, initial-scale=1"/>
 <title>{{.Title}} API {{.Version}}</title>
 <style>{{.Style}}</style>
 </head>
@@ -46,7 +47,7 @@ const docsTemplate = `<!DOCTYPE html>
 <h3 id="{{.Anchor}}">{{.Summary}} <a href="#{{.Anchor}}" aria-label="link to this">#</a></h3>
 <p class="call"><code>{{.Method}} {{.Path}}</code></p>
 {{range .About}}<p>{{.}}</p>
-{{end}}<p class="note">Credential: {{.Credentials}}.</p>
+{{end}}<p class="note"><a href="#credentials">Credential</a>: {{.Credentials}}.</p>
 {{with .Parameters}}<h4>Parameters</h4>
 {{template "fields" .}}{{end}}
 {{- with .Fields}}<h4>Request</h4>

@@ -3,6 +3,7 @@ package httpd
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -100,7 +101,7 @@ func (a *api) check(x exchange) {
 	}
 	c, err := apiChecker()
 	if err == nil {
-		err = c.check(x)
+		err = errors.Join(c.check(x), c.checkHeaders(x))
 	}
 	if err != nil {
 		a.t.Errorf("against the API's document: %v", err)

@@ -13,6 +13,7 @@ type Limits struct {
 	Idle        time.Duration // between two requests
 	HeaderBytes int           // net/http adds 4 KiB and answers 431 in plain text
 	Connections int           // more wait in the kernel's queue until one ends
+	BodyBytes   int64         // bodies of all requests in progress together; more are refused as overloaded
 }
 
 func (l Limits) orDefaults() Limits {
@@ -23,5 +24,6 @@ func (l Limits) orDefaults() Limits {
 		Idle:        cmp.Or(l.Idle, 120*time.Second),
 		HeaderBytes: cmp.Or(l.HeaderBytes, 32<<10),
 		Connections: cmp.Or(l.Connections, 20_000),
+		BodyBytes:   cmp.Or(l.BodyBytes, 256<<20),
 	}
 }

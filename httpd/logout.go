@@ -8,10 +8,15 @@ import (
 	"github.com/fastqueue/fastqueue/fsm/fsmpb"
 )
 
+// logoutRequest is the JSON of logout.
+type logoutRequest struct {
+	Token string `json:"refresh_token"`
+}
+
 // logout ends the log-in that a refresh token descends from, on every node and with its access tokens. Whichever of its
 // refresh tokens is shown will do; an expired one has nothing left to end.
 func (s *Server) logout(ctx context.Context, r *request) (any, error) {
-	var in refreshRequest
+	var in logoutRequest
 	if err := decodeStrict(r.body, &in); err != nil {
 		return nil, err
 	}

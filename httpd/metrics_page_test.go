@@ -78,6 +78,21 @@ func TestWhoMayReadMetrics(t *testing.T) {
 	}
 }
 
+// TestMetricsOfANodeWithoutState: it can check nobody, and still answers its own machine.
+func TestMetricsOfANodeWithoutState(t *testing.T) {
+	a := newAPI(t)
+	none := &cluster.Error{Code: cluster.CodeNoLeader}
+	a.node.err, a.node.staleErr, a.node.keysErr = none, none, none
+	if w := a.scrape("", fromHere, here); w.Code != 200 {
+		t.Errorf("the same machine gets %d %s", w.Code, w.Body)
+	}
+	for _, credential := range []string{a.token, "fqk_" + strings.Repeat("A", 43)} {
+		if w := a.scrape("", elsewhere, address, "Authorization", "Bearer "+credential); w.Code != 503 {
+			t.Errorf("%.8s from elsewhere gets %d %s", credential, w.Code, w.Body)
+		}
+	}
+}
+
 // TestMetricsOverTheWire: the default of every tool that reads metrics, on a real connection.
 func TestMetricsOverTheWire(t *testing.T) {
 	s := open(t, newFakeNode())

@@ -317,3 +317,20 @@ func TestMethodsAreBounded(t *testing.T) {
 		t.Errorf("PATCH is %q", got)
 	}
 }
+
+// BenchmarkMetricsOfASend is what counting adds to one send.
+func BenchmarkMetricsOfASend(b *testing.B) {
+	s := New(Config{}, newFakeNode())
+	measure := s.metrics.ofRoute(messagePath, s.actions)
+	r := &request{proof: byToken, action: "SendMessage"}
+	a := answer{status: http.StatusOK, value: sentMessage{}}
+	sent := []*fsmpb.SentMessage{{Sequence: 9}}
+	b.ReportAllocs()
+	for b.Loop() {
+		s.metrics.inFlight.Inc()
+		s.metrics.stored(sent)
+		measure.observe(http.MethodPost, r.action, a.status, time.Millisecond)
+		s.metrics.answered(r, nil, a)
+		s.metrics.inFlight.Dec()
+	}
+}

@@ -128,7 +128,7 @@ func publish(table []route, acts []action) func() (publication, error) {
 		if err != nil {
 			return publication{}, fmt.Errorf("openapi document: %w", err)
 		}
-		text, err := json.Marshal(d, jsontext.WithIndent(" "))
+		text, err := json.Marshal(d)
 		if err != nil {
 			return publication{}, fmt.Errorf("encode openapi document: %w", err)
 		}

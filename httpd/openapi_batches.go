@@ -12,7 +12,8 @@ import (
 func docSendMessageBatch() documentation {
 	return documentation{
 		summary: "Send several messages at once",
-		about: fmt.Sprintf("The messages of a batch have at most %d bytes together, and are stored at once and in their order. A malformed entry refuses the whole batch; what the queue "+
+		about: fmt.Sprintf("The messages of a batch have at most %d bytes together, and are stored at once and in their order. A "+
+			"malformed entry refuses the whole batch; what the queue "+
 			"refuses stands in Failed.", fsm.MaxMessageBytes),
 		request: sendBatch{}, strict: true,
 		example: `{"Action": "SendMessageBatch", "Entries": [{"Id": "a", "MessageBody": "one"}, {"Id": "b", "MessageBody": "two", "DelaySeconds": 5}]}`,
@@ -25,8 +26,9 @@ func docSendMessageBatch() documentation {
 func docDeleteMessageBatch() documentation {
 	return documentation{
 		summary: "Delete several messages at once", about: "What can't be deleted stands in Failed.",
-		request: deleteBatch{}, strict: true, example: `{"Action": "DeleteMessageBatch", "Entries": [{"Id": "a", "ReceiptHandle": "` + exampleHandle + `"}]}`,
-		answer: batchAnswer{}, shows: `{"Successful":[{"Id":"a"}],"Failed":[]}`,
+		request: deleteBatch{}, strict: true,
+		example: `{"Action": "DeleteMessageBatch", "Entries": [{"Id": "a", "ReceiptHandle": "` + exampleHandle + `"}]}`,
+		answer:  batchAnswer{}, shows: `{"Successful":[{"Id":"a"}],"Failed":[]}`,
 	}
 }
 
@@ -54,7 +56,8 @@ func batchTypes() map[reflect.Type]described {
 		reflect.TypeFor[deleteEntry]():     {"DeleteEntry", "A message to delete.", fields{"Id": id, "ReceiptHandle": handle}},
 		reflect.TypeFor[visibilityBatch](): {"ChangeMessageVisibilityBatch", "Leases and their new ends.", fields{"Action": act, "Entries": entries}},
 		reflect.TypeFor[visibilityEntry](): {"VisibilityEntry", "A lease and its new end.", fields{"Id": id}},
-		reflect.TypeFor[batchAnswer](): {"BatchResult", "The answer to a batch: each entry of the request stands in one of the two, in the request's order.", fields{
+		reflect.TypeFor[batchAnswer](): {"BatchResult", "The answer to a batch: each entry of the request stands in one of the two, in " +
+			"the request's order.", fields{
 			"Successful": {about: "What was done."}, "Failed": {about: "What was refused."},
 		}},
 		reflect.TypeFor[batchSuccess](): {"BatchSuccess", "An entry that was carried out.", fields{

@@ -68,6 +68,20 @@ func (c *checker) check(x exchange) error {
 	return nil
 }
 
+// checkHeaders says which of the documented headers an answer does not have. Link is only there where a list goes on.
+func (c *checker) checkHeaders(x exchange) error {
+	op, _, _ := c.find(x.method, strings.Split(x.path, "?")[0])
+	if op == nil || op.Responses.Value(strconv.Itoa(x.status)) == nil {
+		return nil
+	}
+	for name := range op.Responses.Value(strconv.Itoa(x.status)).Value.Headers {
+		if x.header.Get(name) == "" && name != "Link" {
+			return fmt.Errorf("the answer %d of %s %s has no header %s", x.status, x.method, x.path, name)
+		}
+	}
+	return nil
+}
+
 // find looks up the operation of a request, and what its path says for the parameters.
 func (c *checker) find(method, path string) (op *openapi3.Operation, pattern string, values map[string]string) {
 	if method == http.MethodHead {
@@ -256,7 +270,8 @@ func validate(s *openapi3.SchemaRef, body []byte) (any, error) {
 		return nil, fmt.Errorf("JSON %s: %w", body, err)
 	}
 	if err := s.Value.VisitJSON(value, openapi3.EnableFormatValidation()); err != nil {
-		return value, fmt.Errorf("%s: %w", body, err)
+		reason, _, _ := strings.Cut(err.Error(), "\nSchema:") // which follows at length
+		return value, fmt.Errorf("%s: %s", body, reason)
 	}
 	return value, nil
 }

@@ -12,16 +12,20 @@ func docViewCluster() documentation {
 	return documentation{
 		id: "viewCluster", tag: clusterTag, summary: "Show the cluster", about: "What the answering node knows of it, also without a leader.",
 		answer: cluster.View{}, local: true,
-		shows: `{"cluster_id":"5a0c...","node":"node-1","leader":"node-1","term":2,"age_ms":0,"summary":"Healthy. 1 of 1 voters up. You can lose no node.","members":[` +
-			`{"name":"node-1","id":"node-1-5f3a...","voter":true,"leader":true,"http":"127.0.0.1:9080","cluster":"127.0.0.1:9081","lag":0,"version":"1.0.0","last_contact_ms":0,` +
-			`"up":true,"lag_seconds":0,"applied_index":117,"disk_free":52000000000,"disk_low":false,"clock_difference_ms":0,"certificate_expires":"2027-11-22T22:10:17Z","draining":false}]}`,
+		shows: `{"cluster_id":"5a0c...","node":"node-1","leader":"node-1","term":2,"age_ms":0,` +
+			`"summary":"Healthy. 1 of 1 voter up. You can lose 0 nodes. Two more nodes would keep it going when one is lost.",` +
+			`"members":[{"name":"node-1","id":"node-1-5f3a...","voter":true,"leader":true,"http":"127.0.0.1:9080","cluster":"127.0.0.1:9081",` +
+			`"lag":0,"version":"1.0.0","last_contact_ms":0,` +
+			`"up":true,"lag_seconds":0,"applied_index":117,"disk_free":52000000000,"disk_low":false,` +
+			`"clock_difference_ms":0,"certificate_expires":"2027-11-22T22:10:17Z","draining":false}]}`,
 	}
 }
 
 func docRemoveMember() documentation {
 	return documentation{
 		id: "removeMember", tag: clusterTag, summary: "Remove a member",
-		about:      "For admins. Refused when the cluster could lose its majority by it; detail says why. A removed node stops answering; it can join again with an empty data directory.",
+		about: "For admins. Refused when the cluster could lose its majority by it; detail says why. A removed node stops answering; " +
+			"it can join again with an empty data directory.",
 		parameters: []parameter{pathParameter("name", "The node.", "node-3", &schema{Type: "string"})},
 		codes:      []string{cluster.CodeMemberNotFound, cluster.CodeMajorityAtRisk},
 	}
@@ -38,7 +42,8 @@ func docTransferLeadership() documentation {
 func docCreateJoinToken() documentation {
 	return documentation{
 		id: "createJoinToken", tag: clusterTag, summary: "Create a join token",
-		about:   fmt.Sprintf("For admins. It proves to the cluster that a new node may join. Only this answer has the token itself. There may be %d. The body may be left out.", fsm.MaxJoinKeys),
+		about: fmt.Sprintf("For admins. It proves to the cluster that a new node may join. Only this answer has the token itself. There "+
+			"may be %d. The body may be left out.", fsm.MaxJoinKeys),
 		request: noFields{}, optional: true, strict: true, example: `{}`, answer: createdJoinToken{},
 		shows: `{"id":"7c1e4f0a","token":"...","created":"2026-11-22T22:10:17Z"}`,
 		codes: []string{fsm.CodeLimitReached},
@@ -47,8 +52,10 @@ func docCreateJoinToken() documentation {
 
 func docListJoinTokens() documentation {
 	return documentation{
-		id: "listJoinTokens", tag: clusterTag, summary: "List the join tokens", about: "For admins. Sorted by id, without the tokens themselves.",
-		parameters: listParameters("id", "7c1e4f0a"), answer: joinTokenList{}, shows: `{"join_tokens":[{"id":"7c1e4f0a","created":"2026-11-22T22:10:17Z"}]}`,
+		id: "listJoinTokens", tag: clusterTag, summary: "List the join tokens", about: "For admins. Sorted by id, without the tokens " +
+			"themselves.",
+		parameters: listParameters("id", "7c1e4f0a"), answer: joinTokenList{},
+		shows: `{"join_tokens":[{"id":"7c1e4f0a","created":"2026-11-22T22:10:17Z"}]}`,
 	}
 }
 
@@ -63,12 +70,14 @@ func docRevokeJoinToken() documentation {
 func clusterTypes() map[reflect.Type]described {
 	id := field{about: "Names the token in requests."}
 	return map[reflect.Type]described{
-		reflect.TypeFor[noFields]():         {"NoFields", "A request that has nothing to say.", nil},
-		reflect.TypeFor[newLeader]():        {"NewLeader", "Who shall lead.", fields{"name": {about: "The node; without it the fittest one."}}},
-		reflect.TypeFor[leaderNow]():        {"Leader", "Who leads now.", fields{"leader": {about: "The node."}}},
-		reflect.TypeFor[createdJoinToken](): {"CreatedJoinToken", "A new join token, the only time with the token itself.", fields{"id": id, "token": {about: "The token."}, "created": {about: "When it was made."}}},
-		reflect.TypeFor[joinTokenList]():    {"JoinTokens", "A page of join tokens.", fields{"join_tokens": {about: "Sorted by id."}}},
-		reflect.TypeFor[joinTokenView]():    {"JoinToken", "A join token.", fields{"id": id, "created": {about: "When it was made; null for the one with which the cluster began."}}},
+		reflect.TypeFor[noFields]():  {"NoFields", "A request that has nothing to say.", nil},
+		reflect.TypeFor[newLeader](): {"NewLeader", "Who shall lead.", fields{"name": {about: "The node; without it the fittest one."}}},
+		reflect.TypeFor[leaderNow](): {"Leader", "Who leads now.", fields{"leader": {about: "The node."}}},
+		reflect.TypeFor[createdJoinToken](): {"CreatedJoinToken", "A new join token, the only time with the " +
+			"token itself.", fields{"id": id, "token": {about: "The token."}, "created": {about: "When it was made."}}},
+		reflect.TypeFor[joinTokenList](): {"JoinTokens", "A page of join tokens.", fields{"join_tokens": {about: "Sorted by id."}}},
+		reflect.TypeFor[joinTokenView](): {"JoinToken", "A join token.", fields{"id": id, "created": {about: "When it was made; null " +
+			"for the one with which the cluster began."}}},
 		reflect.TypeFor[cluster.View](): {"Cluster", "What a node knows of its cluster.", fields{
 			"cluster_id": {about: "The cluster."},
 			"node":       {about: "Who answers."},
@@ -79,17 +88,18 @@ func clusterTypes() map[reflect.Type]described {
 			"members":    {about: "All members, sorted by id."},
 		}},
 		reflect.TypeFor[cluster.MemberView](): {"Member", "A member as the answering node knows it.", fields{
-			"name":                {about: "The node."},
-			"id":                  {about: "The name, and the incarnation of its data directory."},
-			"voter":               {about: "Whether it counts towards the majority."},
-			"leader":              {about: "Whether it leads."},
-			"http":                {about: "Its address for clients."},
-			"cluster":             {about: "Its address for other members."},
-			"lag":                 {about: "Log entries that it had not applied when it was last heard of."},
-			"version":             {about: "Of the program."},
-			"last_contact_ms":     {about: "Milliseconds since the answering node last heard of it; -1: never."},
-			"up":                  {about: "Whether it was heard of within the last three seconds."},
-			"lag_seconds":         {about: "How old the newest entry is that it had applied when it was last heard of; of one that is down, now."},
+			"name":            {about: "The node."},
+			"id":              {about: "The name, and the incarnation of its data directory."},
+			"voter":           {about: "Whether it counts towards the majority."},
+			"leader":          {about: "Whether it leads."},
+			"http":            {about: "Its address for clients."},
+			"cluster":         {about: "Its address for other members."},
+			"lag":             {about: "Log entries that it had not applied when it was last heard of."},
+			"version":         {about: "Of the program."},
+			"last_contact_ms": {about: "Milliseconds since the answering node last heard of it; -1: never."},
+			"up":              {about: "Whether it was heard of within the last three seconds."},
+			"lag_seconds": {about: "How old the newest entry is that it had applied when it was last heard of; of one that is " +
+				"down, now."},
 			"applied_index":       {about: "The last log entry that it had applied."},
 			"disk_free":           {about: "Bytes; 0 when not known."},
 			"disk_low":            {about: "Whether fewer bytes are free than its reserve."},

@@ -112,7 +112,8 @@ func queryParameter(name, about string, s *schema) parameter {
 
 // listParameters are what every list takes.
 func listParameters(key, example string) []parameter {
-	after := queryParameter("after", "The "+key+" that ended the page before, as in its Link header. Without it the list begins at its beginning.",
+	after := queryParameter("after", "The "+key+" that ended the page before, as in its Link header. Without it the list begins at its "+
+		"beginning.",
 		&schema{Type: "string", MaxLength: new(int64(maxAfterBytes))})
 	after.Example = example
 	return []parameter{
@@ -124,6 +125,7 @@ func listParameters(key, example string) []parameter {
 }
 
 func consistencyParameter() parameter {
-	return queryParameter("consistency", "linearizable sees every write that was answered before; stale is what the answering node knows, however old, and needs no leader.",
+	return queryParameter("consistency", "linearizable sees every write that was answered before; stale is what the answering node knows, "+
+		"however old, and needs no leader.",
 		&schema{Type: "string", Enum: []string{linearizable, stale}, Default: linearizable})
 }

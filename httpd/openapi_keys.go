@@ -10,13 +10,14 @@ import (
 func docCreateAPIKey() documentation {
 	return documentation{
 		id: "createAPIKey", tag: keysTag, summary: "Create an API key",
-		about: fmt.Sprintf("Only this answer has the key itself: the cluster keeps its SHA-256. A user may have %d keys. Needs the access token of a log-in: "+
+		about: fmt.Sprintf("Only this answer has the key itself: the cluster keeps its SHA-256. A user may have %d keys. Needs the access "+
+			"token of a log-in: "+
 			"an API key creates no other keys.", fsm.MaxAPIKeysPerUser),
 		request: newAPIKey{}, strict: true, example: `{"name": "worker 1", "expires_in_days": 90}`,
 		answer: createdAPIKey{},
 		shows: `{"id":"12","name":"worker 1","key":"fqk_Zm9vYmFyYmF6cXV4Zm9vYmFyYmF6cXV4Zm9vYmFyYmE","hint":"fqk_Zm9v",` +
 			`"created":"2026-11-22T22:10:17Z","expires":"2027-02-20T22:10:17Z","last_used":null}`,
-		codes: []string{fsm.CodeForbidden, fsm.CodeLimitReached},
+		codes: []string{fsm.CodeForbidden, fsm.CodeLimitReached}, security: []string{bearerScheme},
 	}
 }
 
@@ -44,7 +45,8 @@ func docDeleteAPIKey() documentation {
 
 // ownerParameter names another user.
 func ownerParameter() parameter {
-	return queryParameter("username", "Whose keys, for admins; without it the caller's own.", &schema{Type: "string", MaxLength: new(int64(fsm.MaxUserNameBytes))})
+	return queryParameter("username", "Whose keys, for admins; without it the "+
+		"caller's own.", &schema{Type: "string", MaxLength: new(int64(fsm.MaxUserNameBytes))})
 }
 
 func keyTypes() map[reflect.Type]described {
@@ -53,7 +55,8 @@ func keyTypes() map[reflect.Type]described {
 	expires, used := field{about: "When it expires; null: never."}, field{about: "The hour in which it was last used; null: never."}
 	return map[reflect.Type]described{
 		reflect.TypeFor[newAPIKey](): {"NewAPIKey", "An API key to create.", fields{
-			"name": {about: fmt.Sprintf("What the owner calls it: 1 to %d bytes without control or format characters and without spaces at its ends.", fsm.MaxAPIKeyNameBytes),
+			"name": {about: fmt.Sprintf("What the owner calls it: 1 to %d bytes without control or format characters and without spaces "+
+				"at its ends.", fsm.MaxAPIKeyNameBytes),
 				need: true, within: within(1, fsm.MaxAPIKeyNameBytes)},
 			"expires_in_days": {about: "After how many days the key expires; without it never.", within: within(1, fsm.MaxAPIKeyDays)},
 		}},

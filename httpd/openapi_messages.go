@@ -24,7 +24,8 @@ func docAct() documentation {
 func docSendMessage() documentation {
 	return documentation{
 		summary: "Send a message",
-		about: fmt.Sprintf("Body and attributes, decoded, have at most %d bytes together. A message's place in its queue is given when it is sent; one that becomes visible again "+
+		about: fmt.Sprintf("Body and attributes, decoded, have at most %d bytes together. A message's place in its queue is given when it "+
+			"is sent; one that becomes visible again "+
 			"returns to it. While the disks of a majority are nearly full, sends alone are refused.", fsm.MaxMessageBytes),
 		request: newMessage{}, example: `{"Action": "SendMessage", "MessageBody": "hello", "MessageAttributes": {"kind": "greeting"}}`,
 		answer: sentMessage{}, shows: `{"MessageId":"` + exampleID + `","status":"sent"}`,
@@ -35,8 +36,10 @@ func docSendMessage() documentation {
 func docReceiveMessage() documentation {
 	return documentation{
 		summary: "Receive messages",
-		about: fmt.Sprintf("A received message is hidden from other receivers until its visibility timeout ends; then it can be received again, so delete it before. Without a message "+
-			"the answer is an empty array. Messages of a client that hung up while it waited are visible again at once. One answer has at most %d MiB of messages, but at least one if "+
+		about: fmt.Sprintf("A received message is hidden from other receivers until its visibility timeout ends; then it can be received "+
+			"again, so delete it before. Without a message "+
+			"the answer is an empty array. Messages of a client that hung up while it waited are visible again at once. One answer has at "+
+			"most %d MiB of messages, but at least one if "+
 			"there is one. Messages to delete first cost no further round trip.", fsm.MaxReceiveBytes>>20),
 		request: receiveRequest{}, example: `{"Action": "ReceiveMessage", "MaxNumberOfMessages": 10, "WaitTimeSeconds": 20}`,
 		answer: receivedMessages{},
@@ -48,7 +51,8 @@ func docReceiveMessage() documentation {
 func docDeleteMessage() documentation {
 	return documentation{
 		summary: "Delete a message",
-		about: "Every receive gives a message a new handle. The newest handle deletes the message, even after its visibility timeout, until another receive has returned the message. " +
+		about: "Every receive gives a message a new handle. The newest handle deletes the message, even after its visibility timeout, " +
+			"until another receive has returned the message. " +
 			"A handle works only on its own queue.",
 		request: deletion{}, example: `{"Action": "DeleteMessage", "ReceiptHandle": "` + exampleHandle + `"}`,
 		answer: statement{}, shows: `{"message":"Message deleted successfully"}`,
@@ -74,17 +78,23 @@ func messageTypes() map[reflect.Type]described {
 	return map[reflect.Type]described{
 		reflect.TypeFor[newMessage](): {"SendMessage", "A message to send.", messageFields()},
 		reflect.TypeFor[typedAttribute](): {"TypedAttribute", "An attribute with a type. It comes back in this shape.", fields{
-			"DataType": {about: fmt.Sprintf("String, Number or Binary, which may go on with a dot and a label; at most %d bytes.", maxAttributeNameBytes),
+			"DataType": {about: fmt.Sprintf("String, Number or Binary, which may go on with a dot and a label; at most "+
+				"%d bytes.", maxAttributeNameBytes),
 				need: true, pattern: `^(String|Number|Binary)(\..*)?$`, within: within(1, maxAttributeNameBytes)},
 			"StringValue": {about: "Of String and Number."},
 			"BinaryValue": {about: "Of Binary, in base64."},
 		}},
-		reflect.TypeFor[sentMessage](): {"SentMessage", "The answer to SendMessage.", fields{"MessageId": id, "status": {about: "sent", values: []string{"sent"}}}},
+		reflect.TypeFor[sentMessage](): {"SentMessage", "The answer to SendMessage.", fields{
+			"MessageId": id, "status": {about: "sent", values: []string{"sent"}},
+		}},
 		reflect.TypeFor[receiveRequest](): {"ReceiveMessage", "What to receive.", fields{
-			"MaxNumberOfMessages":  {about: "The most messages of the answer.", within: within(1, fsm.MaxReceive), otherwise: 1},
-			"VisibilityTimeout":    {about: "Seconds for which the messages are hidden; without it the queue's setting.", within: within(0, seconds)},
-			"WaitTimeSeconds":      {about: "How long to wait for a first message.", within: within(0, int64(fsm.MaxWait.Seconds())), otherwise: 0},
-			"SystemAttributeNames": {about: "What each message's SystemAttributes shall tell.", values: []string{attributeAll, attributeReceiveCount, attributeFirstReceive, attributeSent}},
+			"MaxNumberOfMessages": {about: "The most messages of the answer.", within: within(1, fsm.MaxReceive), otherwise: 1},
+			"VisibilityTimeout": {about: "Seconds for which the messages are hidden; without it the queue's " +
+				"setting.", within: within(0, seconds)},
+			"WaitTimeSeconds": {about: "How long to wait for a first " +
+				"message.", within: within(0, int64(fsm.MaxWait.Seconds())), otherwise: 0},
+			"SystemAttributeNames": {about: "What each message's SystemAttributes " +
+				"shall tell.", values: []string{attributeAll, attributeReceiveCount, attributeFirstReceive, attributeSent}},
 			"DeleteReceiptHandles": {about: "Messages to delete first.", within: within(0, fsm.MaxBatchEntries)},
 		}},
 		reflect.TypeFor[receivedMessages](): {"ReceivedMessages", "The answer to ReceiveMessage.", fields{
@@ -112,8 +122,9 @@ func messageTypes() map[reflect.Type]described {
 // messageFields are the fields of a message to send, alone or in a batch.
 func messageFields() fields {
 	return fields{
-		"MessageBody":       {about: "The content.", need: true, within: within(1, fsm.MaxMessageBytes)},
-		"MessageAttributes": {about: fmt.Sprintf("Up to %d names of 1 to %d bytes, each with a string or a typed value.", fsm.MaxAttributes, maxAttributeNameBytes)},
-		"DelaySeconds":      {about: "How long nobody receives the message.", within: within(0, int64(fsm.MaxDelay.Seconds())), otherwise: 0},
+		"MessageBody": {about: "The content.", need: true, within: within(1, fsm.MaxMessageBytes)},
+		"MessageAttributes": {about: fmt.Sprintf("Up to %d names of 1 to %d bytes, each with a string or a "+
+			"typed value.", fsm.MaxAttributes, maxAttributeNameBytes)},
+		"DelaySeconds": {about: "How long nobody receives the message.", within: within(0, int64(fsm.MaxDelay.Seconds())), otherwise: 0},
 	}
 }

@@ -46,7 +46,8 @@ func docGetQueue() documentation {
 func docUpdateQueue() documentation {
 	return documentation{
 		id: "updateQueue", tag: queuesTag, summary: "Change the settings of a queue",
-		about: "Changes what the request names and nothing else. A new visibility_timeout holds for later receives. A max_length below the present count is accepted: " +
+		about: "Changes what the request names and nothing else. A new visibility_timeout holds for later receives. A max_length below " +
+			"the present count is accepted: " +
 			"sends are refused until the queue has become shorter.",
 		parameters: []parameter{queueParameter()},
 		request:    queueSettings{}, example: `{"visibility_timeout": 60}`,
@@ -76,9 +77,11 @@ func queueTypes() map[reflect.Type]described {
 			"name": {about: fmt.Sprintf("1 to %d of A-Z, a-z, 0-9, _ and -.", fsm.MaxQueueNameBytes), need: true, pattern: queueNamePattern},
 		}},
 		reflect.TypeFor[queueSettings](): {"QueueSettings", "What to change of a queue.", fields{
-			"max_length": {about: fmt.Sprintf("How many messages the queue may hold, leased and delayed ones included. A new queue without it has %d.", fsm.DefaultMaxLength),
+			"max_length": {about: fmt.Sprintf("How many messages the queue may hold, leased and delayed ones included. A new queue "+
+				"without it has %d.", fsm.DefaultMaxLength),
 				within: within(fsm.MinQueueLength, fsm.MaxQueueLength)},
-			"visibility_timeout": {about: fmt.Sprintf("Seconds for which a received message is hidden from other receivers. A new queue without it has %d.",
+			"visibility_timeout": {about: fmt.Sprintf("Seconds for which a received message is hidden from other receivers. A new queue "+
+				"without it has %d.",
 				int(fsm.DefaultVisibilityTimeout.Seconds())), within: within(0, int64(fsm.MaxVisibilityTimeout.Seconds()))},
 		}},
 		reflect.TypeFor[queueView](): {"Queue", "A queue.", fields{

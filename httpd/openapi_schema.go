@@ -68,7 +68,7 @@ func (b *schemas) of(t reflect.Type, u use) *schema {
 	case reflect.TypeFor[timestamp](), reflect.TypeFor[time.Time]():
 		return &schema{Type: "string", Format: "date-time"}
 	case reflect.TypeFor[attributes]():
-		return b.attributes()
+		return b.attributes(u)
 	case reflect.TypeFor[[]byte]():
 		return &schema{Type: "string", Format: "byte"}
 	}
@@ -163,12 +163,17 @@ func (b *schemas) addFields(s *schema, t reflect.Type, u use) {
 }
 
 // attributes is the schema of what attributes.go reads and writes, an object of names and values.
-func (b *schemas) attributes() *schema {
-	typed := b.types[reflect.TypeFor[typedAttribute]()]
-	if !b.components.has(typed.name) {
-		s := b.structure(reflect.TypeFor[typedAttribute](), inStrict)
-		b.components.set(typed.name, s)
+func (b *schemas) attributes(u use) *schema {
+	t := reflect.TypeFor[typedAttribute]()
+	name := b.types[t].name
+	if u == inAnswer {
+		name = "Received" + name
+	} else {
+		u = inStrict // also in requests that are tolerant themselves
 	}
-	value := &schema{OneOf: []*schema{{Type: "string"}, refTo(typed.name)}}
+	if !b.components.has(name) {
+		b.components.set(name, b.structure(t, u))
+	}
+	value := &schema{OneOf: []*schema{{Type: "string"}, refTo(name)}}
 	return &schema{Type: "object", MaxProperties: new(int64(fsm.MaxAttributes)), AdditionalProperties: value}
 }

@@ -19,7 +19,7 @@ func docRegisterUser() documentation {
 	return documentation{
 		id: "registerUser", tag: usersTag, summary: "Register a user",
 		about:   "The new user has the role user. On nodes with closed registration the request needs the credential of an admin.",
-		request: credentials{}, example: exampleCredentials, answer: named{}, shows: exampleName,
+		request: newUser{}, example: exampleCredentials, answer: named{}, shows: exampleName,
 		codes:    []string{fsm.CodeUserExists, fsm.CodeLimitReached, codeRegistrationClosed, codeBusy},
 		security: []string{noScheme, bearerScheme, keyScheme},
 	}
@@ -38,7 +38,8 @@ func docLogin() documentation {
 func docRefreshToken() documentation {
 	return documentation{
 		id: "refreshToken", tag: usersTag, summary: "Get a new pair of tokens",
-		about: fmt.Sprintf("A refresh token is good for one use: keep the new one. If the answer was lost, the same request gets the same pair for %d seconds. "+
+		about: fmt.Sprintf("A refresh token is good for one use: keep the new one. If the answer was lost, the same request gets the same "+
+			"pair for %d seconds. "+
 			"After that a second use is taken for theft, and all tokens of the log-in end.", int(fsm.RefreshGrace.Seconds())),
 		request: refreshRequest{}, example: exampleRefresh, answer: tokenPair{}, shows: exampleTokens,
 		codes: []string{fsm.CodeRefreshInvalid, fsm.CodeRefreshReused},
@@ -48,8 +49,9 @@ func docRefreshToken() documentation {
 func docLogout() documentation {
 	return documentation{
 		id: "logout", tag: usersTag, summary: "Log out",
-		about:   "Ends the log-in on every node: its refresh tokens, and the access tokens that were given with them. Other log-ins and API keys stay.",
-		request: refreshRequest{}, example: exampleRefresh, answer: statement{}, shows: `{"message":"Logged out successfully"}`,
+		about: "Ends the log-in on every node: its refresh tokens, and the access tokens that were given with them. Other log-ins and " +
+			"API keys stay.",
+		request: logoutRequest{}, strict: true, example: exampleRefresh, answer: statement{}, shows: `{"message":"Logged out successfully"}`,
 		codes: []string{fsm.CodeRefreshInvalid},
 	}
 }
@@ -83,7 +85,8 @@ func docListUsers() documentation {
 
 func docSetRole() documentation {
 	return documentation{
-		id: "setRole", tag: usersTag, summary: "Give a user a role", about: "For admins. It holds at once, for tokens and API keys that exist too.",
+		id: "setRole", tag: usersTag, summary: "Give a user a role", about: "For admins. It holds at once, for tokens and API keys that " +
+			"exist too.",
 		parameters: []parameter{pathParameter("name", "The user.", "ada", &schema{Type: "string", MaxLength: new(int64(fsm.MaxUserNameBytes))})},
 		request:    roleChange{}, strict: true, example: `{"role": "admin"}`, answer: roleOf{}, shows: `{"username":"ada","role":"admin"}`,
 		codes: []string{fsm.CodeUserNotFound, fsm.CodeLastAdmin},
@@ -93,7 +96,8 @@ func docSetRole() documentation {
 func docResetPassword() documentation {
 	return documentation{
 		id: "resetPassword", tag: usersTag, summary: "Reset a password",
-		about: "Sets the password of a user who lost it. All older tokens of the user end at once; API keys stay. An admin may do this for everybody, and so may " +
+		about: "Sets the password of a user who lost it. All older tokens of the user end at once; API keys stay. An admin may do this " +
+			"for everybody, and so may " +
 			"who can read the data directory of a node, on that node's own machine: for the admin who lost theirs.",
 		request: passwordReset{}, strict: true, example: `{"username": "ada", "new_password": "better horse"}`, answer: named{}, shows: exampleName,
 		codes: []string{fsm.CodeUserNotFound, codeBusy},
@@ -103,22 +107,26 @@ func docResetPassword() documentation {
 func userTypes() map[reflect.Type]described {
 	name := field{about: fmt.Sprintf("1 to %d bytes without control or format characters and without spaces at its ends.", fsm.MaxUserNameBytes),
 		need: true, within: within(1, fsm.MaxUserNameBytes)}
-	login := field{about: "The user.", need: true}
-	password := field{about: "The present password; a new user's has the limits of a new password.", need: true}
+	login := field{about: "The user.", need: true, within: within(1, maxBodyBytes)}
+	password := field{about: "The present password.", need: true, within: within(1, maxBodyBytes)}
 	fresh := field{about: "The new password.", need: true, within: within(auth.MinPasswordLength, auth.MaxPasswordLength)}
+	refresh := field{about: "As log-in or refresh answered it.", need: true, within: within(1, maxBodyBytes)}
 	role := field{about: "What the user may do.", need: true, values: []string{fsm.RoleAdmin, fsm.RoleUser}}
 	return map[reflect.Type]described{
-		reflect.TypeFor[credentials]():    {"Credentials", "A user and the password.", fields{"username": name, "password": password}},
+		reflect.TypeFor[credentials]():    {"Credentials", "A user and the password.", fields{"username": login, "password": password}},
+		reflect.TypeFor[newUser]():        {"NewUser", "A user to register.", fields{"username": name, "password": fresh}},
 		reflect.TypeFor[named]():          {"Username", "The user that the request was about.", fields{"username": {about: "The user."}}},
 		reflect.TypeFor[statement]():      {"Statement", "Says what was done.", fields{"message": {about: "For people."}}},
-		reflect.TypeFor[refreshRequest](): {"RefreshToken", "A refresh token of a log-in.", fields{"refresh_token": {about: "As log-in or refresh answered it.", need: true, within: within(1, maxBodyBytes)}}},
+		reflect.TypeFor[refreshRequest](): {"RefreshToken", "A refresh token of a log-in.", fields{"refresh_token": refresh}},
+		reflect.TypeFor[logoutRequest]():  {"Logout", "A refresh token of the log-in that is to end.", fields{"refresh_token": refresh}},
 		reflect.TypeFor[tokenPair](): {"TokenPair", "The tokens of a log-in.", fields{
 			"access_token":  {about: "For the Authorization header of requests."},
 			"refresh_token": {about: "Good for one new pair."},
 		}},
-		reflect.TypeFor[passwordChange](): {"PasswordChange", "The old and the new password.", fields{"username": login, "old_password": {about: "The present password.", need: true}, "new_password": fresh}},
-		reflect.TypeFor[passwordReset]():  {"PasswordReset", "A new password.", fields{"username": login, "new_password": fresh}},
-		reflect.TypeFor[userList]():       {"Users", "A page of users.", fields{"users": {about: "Sorted by name."}}},
+		reflect.TypeFor[passwordChange](): {"PasswordChange", "The old and the new " +
+			"password.", fields{"username": login, "old_password": password, "new_password": fresh}},
+		reflect.TypeFor[passwordReset](): {"PasswordReset", "A new password.", fields{"username": login, "new_password": fresh}},
+		reflect.TypeFor[userList]():      {"Users", "A page of users.", fields{"users": {about: "Sorted by name."}}},
 		reflect.TypeFor[userView](): {"User", "A user.", fields{
 			"username": {about: "The name."},
 			"role":     role,

@@ -9,7 +9,7 @@ import (
 	"github.com/fastqueue/fastqueue/fsm/fsmpb"
 )
 
-// refreshRequest is the JSON of refresh and logout.
+// refreshRequest is the JSON of refresh.
 type refreshRequest struct {
 	Token string `json:"refresh_token"`
 }

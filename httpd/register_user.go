@@ -8,9 +8,15 @@ import (
 	"github.com/fastqueue/fastqueue/fsm/fsmpb"
 )
 
+// newUser is the JSON of register.
+type newUser struct {
+	Username string `json:"username"`
+	Password string `json:"password"`
+}
+
 // registerUser makes a user. Where registration is closed the caller must be an admin; where it is open nobody asks.
 func (s *Server) registerUser(ctx context.Context, r *request) (any, error) {
-	var in credentials
+	var in newUser
 	if err := decode(r.body, &in); err != nil {
 		return nil, err
 	}

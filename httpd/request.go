@@ -1,12 +1,10 @@
 package httpd
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
@@ -21,10 +19,6 @@ import (
 )
 
 const (
-	// maxBodyBytes bounds the body of a request: JSON escapes may make a message of 1 MiB six times as long.
-	maxBodyBytes = 8 << 20
-	// maxDiscardBytes bounds what is read of a refused request so that its client sees the answer.
-	maxDiscardBytes = 32 << 20
 	// requestTime is how long the cluster may take for one request, beside what a receive waits for messages.
 	requestTime = 4 * time.Second
 	// maxRequestIDBytes bounds the X-Request-Id of a client.
@@ -102,46 +96,15 @@ func (s *Server) run(rt *route, r *request) (value any, err error) {
 	if rt.kind == write {
 		b := s.buffers.get()
 		defer s.buffers.put(b)
-		if err := readBody(r, b); err != nil {
+		body, err := s.readBody(r, b)
+		defer body.release()
+		if err != nil {
 			return nil, err
 		}
 	}
 	ctx, cancel := context.WithTimeout(r.ctx, requestTime)
 	defer cancel()
 	return rt.handler(s, ctx, r)
-}
-
-// readBody reads the request's body into b.
-func readBody(r *request, b *bytes.Buffer) error {
-	if e := r.http.Header.Get("Content-Encoding"); e != "" && e != "identity" {
-		return &apiError{code: codeUnsupportedEncoding, detail: "The body must not be compressed: send it without Content-Encoding."}
-	}
-	tooLarge := &apiError{code: codeBodyTooLarge, detail: fmt.Sprintf("The body must be at most %d bytes.", maxBodyBytes)}
-	switch n := r.http.ContentLength; {
-	case n > maxBodyBytes:
-		return tooLarge
-	case n > 0 && n <= maxKeptBuffer:
-		b.Grow(int(n) + bytes.MinRead)
-	}
-	_, err := b.ReadFrom(io.LimitReader(r.http.Body, maxBodyBytes+1))
-	switch {
-	case err != nil:
-		return &apiError{code: codeBodyUnreadable, detail: "The body did not arrive completely.", cause: err}
-	case b.Len() > maxBodyBytes:
-		return tooLarge
-	}
-	r.body = b.Bytes()
-	return nil
-}
-
-// discardBody reads what is left of a refused request's body, because many clients read no answer before they have sent
-// everything: they would see a broken connection instead. A client that waits for "100 Continue" has not sent anything.
-func discardBody(r *request) {
-	if r.http.Header.Get("Expect") != "" || r.http.ContentLength > maxDiscardBytes {
-		return // net/http closes the connection behind the answer
-	}
-	// An error is one of the connection, which the answer then meets as well.
-	_, _ = io.CopyN(io.Discard, r.http.Body, maxDiscardBytes)
 }
 
 // requestID is the client's X-Request-Id where it is fit for logs, else a new one.

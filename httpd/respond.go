@@ -22,19 +22,27 @@ type meaning struct {
 // meaningOf is the one table of codes and statuses. A code that is not in it is this package's fault: status 500.
 func meaningOf(code string) meaning {
 	switch code {
-	case fsm.CodeInvalid, codeInvalidJSON, codeMessageTooLong, codeBodyUnreadable:
-		return meaning{http.StatusBadRequest, "The request is not valid."}
+	case fsm.CodeInvalid:
+		return meaning{http.StatusBadRequest, "A field or a parameter is missing or not allowed."}
+	case codeInvalidJSON:
+		return meaning{http.StatusBadRequest, "The body is not one valid JSON object."}
+	case codeMessageTooLong:
+		return meaning{http.StatusBadRequest, "The messages of one request are too long together."}
+	case codeBodyUnreadable:
+		return meaning{http.StatusBadRequest, "The body did not arrive completely."}
 
 	case fsm.CodeUnauthenticated:
-		return meaning{http.StatusUnauthorized, "The access token is no longer valid. Log in again."}
+		return meaning{http.StatusUnauthorized, "The access token or API key is missing or no longer valid. Log in again."}
 	case codeTokenExpired:
 		return meaning{http.StatusUnauthorized, "The access token has expired. Refresh it or log in again."}
 	case codeInvalidCredentials:
 		return meaning{http.StatusUnauthorized, "Wrong username or password."}
 	case fsm.CodeUserChanged:
 		return meaning{http.StatusUnauthorized, "The user was changed meanwhile. Try again with the present password."}
-	case fsm.CodeRefreshInvalid, fsm.CodeRefreshReused:
+	case fsm.CodeRefreshInvalid:
 		return meaning{http.StatusUnauthorized, "The refresh token is no longer valid. Log in again."}
+	case fsm.CodeRefreshReused:
+		return meaning{http.StatusUnauthorized, "The refresh token was used before, so its log-in was ended. Log in again."}
 	case fsm.CodeForbidden:
 		return meaning{http.StatusForbidden, "This needs the admin role."}
 	case codeRegistrationClosed:

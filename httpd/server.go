@@ -38,6 +38,7 @@ type Server struct {
 	hasher  *auth.Hasher
 	tokens  *tokenCache
 	buffers buffers
+	bodies  bodyBudget
 	actions map[string]handler
 
 	published func() (publication, error) // the document of the API
@@ -65,6 +66,7 @@ func newServer(cfg Config, node Node, table []route) *Server {
 		actions: handlersOf(actions()), published: publish(table, actions()), failed: make(chan error, 1)}
 	s.metrics, s.queueMetrics, s.metricsOpen, s.scraping = cfg.Metrics, cfg.QueueMetrics, cfg.MetricsOpen, make(chan struct{}, 1)
 	s.registrationClosed, s.localSecret, s.limits = cfg.RegistrationClosed, cfg.LocalSecret, cfg.Limits.orDefaults()
+	s.bodies.max = s.limits.BodyBytes
 	if s.metrics == nil {
 		s.metrics = NewMetrics(prometheus.NewRegistry())
 	}

@@ -130,11 +130,16 @@ func (a *api) overTheWire(body string) string {
 	if err != nil {
 		return err.Error()
 	}
-	line, err := bufio.NewReader(conn).ReadString('\n')
+	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
 		return err.Error()
 	}
-	return strings.TrimSpace(line)
+	answer, err := io.ReadAll(response.Body)
+	if err != nil {
+		return err.Error()
+	}
+	a.check(exchange{"POST", "/v1/queue/q", []byte(body), response.StatusCode, response.Header, answer})
+	return response.Proto + " " + response.Status
 }
 
 // TestGoneClientEndsItsWait: a client that hangs up ends the wait at the node.

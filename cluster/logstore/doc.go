@@ -10,6 +10,8 @@
 //   - The log has no holes. After an install raft appends behind the received state; older entries go first. What an
 //     entry's absence means is therefore clear at start, see [Reconcile].
 //   - A long head is deleted in slices, since one large deletion makes appends wait for a second.
+//   - Entries carry a checksum, and both backends' files are looked through at start: damage in the middle is an error
+//     (ErrDamaged), and only what a crash can have cut short is cut off.
 //   - Entries behind an installed state that agree with it stay: raft would clear the whole log of a store that cannot
 //     have holes, entries that it has acknowledged included.
 package logstore

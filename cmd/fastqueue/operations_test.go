@@ -107,31 +107,44 @@ func compareTables(t *testing.T, have, want map[string]string) {
 	}
 }
 
-// TestFlagsAreDocumented compares the tables of flags with the flag sets of all verbs.
+// TestFlagsAreDocumented compares the tables of flags with the flag sets of all verbs. A row is for its verbs and for all
+// below them that have the flag.
 func TestFlagsAreDocumented(t *testing.T) {
-	want := map[string]string{}
+	type row struct{ verbs, text string }
+	unused := map[string]bool{} // verbs and flags of the document that no verb has had so far
+	rows := map[string][]row{}  // by flag
+	for _, cells := range tableRows(section(t, "Flags and variables")) {
+		if flag := strings.Trim(cells[0], "`"); strings.HasPrefix(flag, "--") {
+			for verb := range strings.SplitSeq(cells[1], ", ") {
+				rows[flag] = append(rows[flag], row{verb, strings.Trim(cells[2], "`")})
+				unused[verb+" "+flag] = true
+			}
+		}
+	}
 	for _, cmd := range allCommands(newRootCommand()) {
 		if !hasSettings(cmd) {
 			continue
 		}
 		verb := strings.TrimPrefix(cmd.CommandPath(), "fastqueue ")
 		cmd.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) {
-			if !f.Hidden && f.Name != "help" && f.Name != "version" {
-				want[verb+" --"+f.Name] = documentedDefault(f)
+			if f.Hidden || f.Name == "help" || f.Name == "version" {
+				return
+			}
+			flag, found := "--"+f.Name, false
+			for _, r := range rows[flag] {
+				if strings.HasPrefix(verb+" ", r.verbs+" ") && r.text == documentedDefault(f) {
+					found = true
+					delete(unused, r.verbs+" "+flag)
+				}
+			}
+			if !found {
+				t.Errorf("docs/operations.md has no row for %s of %s with the default %q", flag, verb, documentedDefault(f))
 			}
 		})
 	}
-	have := map[string]string{}
-	for _, row := range tableRows(section(t, "Flags and variables")) {
-		flag := strings.Trim(row[0], "`")
-		if !strings.HasPrefix(flag, "--") {
-			continue
-		}
-		for verb := range strings.SplitSeq(row[1], ", ") {
-			have[verb+" "+flag] = strings.Trim(row[2], "`")
-		}
+	for what := range unused {
+		t.Errorf("docs/operations.md has a row for %s, which does not exist", what)
 	}
-	compareTables(t, have, want)
 }
 
 // documentedDefault is the default of a flag as the document writes it.
