@@ -149,6 +149,33 @@ func TestANodeThatIsLeavingIsLeft(t *testing.T) {
 	}
 }
 
+func TestTheTriesOfOneCallHaveOneRequestID(t *testing.T) {
+	var ids []string
+	refuse := func(w http.ResponseWriter, r *http.Request) {
+		ids = append(ids, r.Header.Get("X-Request-Id"))
+		w.WriteHeader(http.StatusServiceUnavailable)
+		fmt.Fprintf(w, `{"detail":"No leader.","code":"no_leader","outcome":"not_applied","request_id":%q}`, ids[0])
+	}
+	first, second := httptest.NewServer(http.HandlerFunc(refuse)), httptest.NewServer(http.HandlerFunc(refuse))
+	defer first.Close()
+	defer second.Close()
+	c, err := New(Config{URLs: []string{first.URL, second.URL}, Token: "t"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	_, err = c.Send(t.Context(), "q", Message{Body: "x"})
+	if len(ids) != 2 || ids[0] == "" || ids[0] != ids[1] {
+		t.Errorf("the tries had the ids %q, want two times the same", ids)
+	}
+	if err == nil || !strings.Contains(err.Error(), ids[0]) {
+		t.Errorf("%v does not name the request %s", err, ids[0])
+	}
+	if _, err = c.Queues(t.Context()); len(ids) != 4 || ids[2] == ids[0] {
+		t.Errorf("another call had the ids %q: %v", ids[2:], err)
+	}
+}
+
 func TestErrorCarriesWhatTheServerSaid(t *testing.T) {
 	n := newFakeNode(t, says(429, `{"detail":"The queue is full.","code":"queue_full","request_id":"r1","outcome":"not_applied"}`))
 	_, err := newTestClient(t, n.URL).Send(t.Context(), "q", Message{Body: "b"})

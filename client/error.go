@@ -24,14 +24,18 @@ type Error struct {
 	Detail     string        // one sentence for people
 	Outcome    Outcome       // whether the request may have had an effect
 	RetryAfter time.Duration // how long the server asks to wait; 0 when it did not say
-	RequestID  string        // what the server's log calls this request
+	RequestID  string        // what the logs of the nodes call this request
 	Err        error         // the network's error when no answer came
 }
 
-// Error says what happened, with the server's status and code where there are any.
+// Error says what happened, with the server's status and code where there are any, and the request's id when the nodes'
+// logs have more to say.
 func (e *Error) Error() string {
-	if e.Status == 0 {
-		return fmt.Sprintf("%s (outcome %s)", e.Detail, e.Outcome)
+	switch {
+	case e.Status == 0:
+		return fmt.Sprintf("%s (outcome %s, request %s)", e.Detail, e.Outcome, e.RequestID)
+	case e.Status >= http.StatusInternalServerError:
+		return fmt.Sprintf("%d %s: %s (request %s)", e.Status, e.Code, e.Detail, e.RequestID)
 	}
 	return fmt.Sprintf("%d %s: %s", e.Status, e.Code, e.Detail)
 }

@@ -3,6 +3,7 @@ package client
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -31,13 +32,15 @@ type call struct {
 	wait         time.Duration // how much longer than usual the answer may take
 	repeatable   bool          // a second effect is harmless
 	anonymous    bool          // carries no token
+	id           string        // what the logs call it
 
 	mayBeAnonymous bool   // carries a token only if there is one or a way to get it
 	authorization  string // the Authorization header, if it is not the session's
 }
 
-// do carries out a call: on the node that answered last, and on the next ones while that cannot repeat an effect.
+// do carries out a call and gives it the id under which the nodes' logs have it, the same for every try: on the node that answered last, and on the next ones while that cannot repeat an effect.
 func (c *Client) do(ctx context.Context, r call) error {
+	r.id = rand.Text()
 	var body []byte
 	if r.in != nil {
 		var err error
@@ -140,14 +143,15 @@ func (c *Client) attempt(ctx context.Context, r *call, base string, body []byte,
 	if authorization != "" {
 		request.Header.Set("Authorization", authorization)
 	}
+	request.Header.Set("X-Request-Id", r.id)
 	response, err := c.http.Do(request)
 	if err != nil {
-		return false, networkError(err)
+		return false, networkError(err, r.id)
 	}
 	defer response.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(response.Body, maxAnswerBytes))
 	if err != nil {
-		return false, networkError(err)
+		return false, networkError(err, r.id)
 	}
 	if r.header != nil {
 		*r.header = response.Header
@@ -175,11 +179,11 @@ func decode(response *http.Response, answer []byte, out any) error {
 
 // networkError makes the Error of a request without an answer. Only a connection that was never made is sure to have
 // carried nothing.
-func networkError(err error) *Error {
+func networkError(err error, requestID string) *Error {
 	outcome := Unknown
 	var op *net.OpError
 	if errors.As(err, &op) && op.Op == "dial" {
 		outcome = NotApplied
 	}
-	return &Error{Detail: err.Error(), Outcome: outcome, Err: err}
+	return &Error{Detail: err.Error(), Outcome: outcome, RequestID: requestID, Err: err}
 }

@@ -157,8 +157,5 @@ func edgeValues(s *openapi3.Schema) []any {
 	if s.MaxLength != nil && *s.MaxLength <= 1000 {
 		all = append(all, strings.Repeat("a", int(*s.MaxLength)))
 	}
-	for _, value := range s.Enum {
-		all = append(all, value)
-	}
-	return all
+	return append(all, s.Enum...)
 }

@@ -1,11 +1,9 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,15 +13,13 @@ import (
 
 // benchOptions are the flags of the bench verb.
 type benchOptions struct {
-	urls         []string
-	mode         string
-	connections  int
-	size         int // bytes of a message's body
-	duration     time.Duration
-	rate         float64 // operations a second over all connections; 0: as fast as the answers come
-	messages     int     // of mode fill
-	username     string
-	passwordFile string
+	connection
+	mode        string
+	connections int
+	size        int // bytes of a message's body
+	duration    time.Duration
+	rate        float64 // operations a second over all connections; 0: as fast as the answers come
+	messages    int     // of mode fill
 }
 
 // The three things that can be measured, and one that prepares: one operation is one send; one send, receive and delete of
@@ -40,7 +36,7 @@ const maxBenchConnections = 4096
 
 const benchExample = `  # 256 connections over three nodes, each sending the next message when the last one is answered
   fastqueue bench --url http://127.0.0.1:9080 --url http://127.0.0.1:9180 --url http://127.0.0.1:9280 \
-      --password-file fastqueue-data/admin-password --connections 256 --duration 10s
+      --username admin --password-file fastqueue-data/admin-password --connections 256 --duration 10s
 
   # 500 send-receive-delete loops a second, whatever the answers take
   FASTQUEUE_ADMIN_PASSWORD=... fastqueue bench --mode loop --rate 500 --connections 128
@@ -69,42 +65,38 @@ func newBenchCommand() *cobra.Command {
 		Example: benchExample,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			password, err := o.password()
+			if err := o.validate(); err != nil {
+				return usage(err)
+			}
+			api, err := o.open()
 			if err != nil {
 				return err
 			}
-			if err := o.validate(); err != nil {
-				return err
-			}
-			return runBench(cmd.Context(), &o, password, cmd.OutOrStdout(), cmd.ErrOrStderr())
+			defer api.Close()
+			return runBench(cmd.Context(), &o, api, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	f := cmd.Flags()
-	f.StringArrayVar(&o.urls, "url", []string{"http://127.0.0.1:9080"}, "address of a node; give it once per node, connections are spread over them")
+	o.connection.addFlags(f)
 	f.StringVar(&o.mode, "mode", modeSend, "send, loop (send, receive, delete one message in turn), batch (ten sends in one request) or fill")
 	f.IntVar(&o.connections, "connections", 64, "connections, each with one request under way")
 	f.IntVar(&o.size, "size", 256, "bytes of a message's body")
 	f.DurationVar(&o.duration, "duration", 10*time.Second, "how long to send")
 	f.Float64Var(&o.rate, "rate", 0, "operations a second in all; 0 means as fast as the answers come")
 	f.IntVar(&o.messages, "messages", 0, "mode fill: how many messages to leave waiting")
-	f.StringVar(&o.username, "username", "admin", "who asks")
-	f.StringVar(&o.passwordFile, "password-file", "", "file with the password; otherwise FASTQUEUE_ADMIN_PASSWORD")
 	return cmd
 }
 
-// password returns the password from the named file or from the environment.
-func (o *benchOptions) password() (string, error) {
-	if o.passwordFile == "" {
-		if p := os.Getenv("FASTQUEUE_ADMIN_PASSWORD"); p != "" {
-			return p, nil
-		}
-		return "", errors.New("no password: give --password-file, such as fastqueue-data/admin-password, or set FASTQUEUE_ADMIN_PASSWORD")
-	}
-	b, err := os.ReadFile(o.passwordFile)
+// open returns a client of who asks; the password with which a cluster was just made will do, too.
+func (o *benchOptions) open() (*client.Client, error) {
+	config, err := o.credentials()
 	if err != nil {
-		return "", fmt.Errorf("password file: %w", err)
+		return nil, err
 	}
-	return strings.TrimRight(string(b), "\r\n"), nil
+	if password := os.Getenv(adminVariable); password != "" && !hasCredential(&config) {
+		return o.openFor(adminName, password)
+	}
+	return o.connection.open()
 }
 
 // validate refuses flags outside their range and names the range.

@@ -42,12 +42,7 @@ type bench struct {
 }
 
 // runBench measures, drains, checks and cleans up. It fails when something was lost, duplicated or out of order.
-func runBench(ctx context.Context, o *benchOptions, password string, out, progress io.Writer) (err error) {
-	c, err := client.New(client.Config{URLs: o.urls, Username: o.username, Password: password})
-	if err != nil {
-		return err
-	}
-	defer c.Close()
+func runBench(ctx context.Context, o *benchOptions, c *client.Client, out, progress io.Writer) (err error) {
 	queue := "bench-" + rand.Text()
 	b := &bench{o: o, client: c, queue: queue, path: "/v1/queue/" + queue, ledger: newLedger(o.connections)}
 	settings := client.QueueSettings{MaxLength: benchQueueLength, VisibilityTimeout: int64(benchVisibility / time.Second)}
@@ -79,7 +74,10 @@ func (b *bench) fill(ctx context.Context, out, progress io.Writer) error {
 	_, err = fmt.Fprintf(out, "%d messages of %d bytes wait in the queue %s after %s, %.0f/s\n",
 		sent, b.o.size, b.queue, shown(elapsed), float64(sent)/elapsed.Seconds())
 	if err == nil && sent < int64(b.o.messages) {
-		err = fmt.Errorf("%d of %d messages were sent; the last failure: %w", sent, b.o.messages, *b.lastError.Load())
+		err = fmt.Errorf("%d of %d messages were sent", sent, b.o.messages)
+		if e := b.lastError.Load(); e != nil {
+			err = fmt.Errorf("%w; the last failure: %w", err, *e)
+		}
 	}
 	return err
 }

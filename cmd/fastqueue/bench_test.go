@@ -6,18 +6,31 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/fastqueue/fastqueue/client"
 )
 
 func testBench(t *testing.T, q *fakeQueue, mode string, connections int) (string, error) {
 	t.Helper()
 	url := newFakeQueue(t, q)
-	o := &benchOptions{urls: []string{url, url}, mode: mode, connections: connections, size: 300, duration: 100 * time.Millisecond, username: "admin"}
+	o := &benchOptions{mode: mode, connections: connections, size: 300, duration: 100 * time.Millisecond}
+	o.urls = []string{url, url}
 	if err := o.validate(); err != nil {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	err := runBench(t.Context(), o, "password", &out, io.Discard)
+	err := runBench(t.Context(), o, benchClient(t, o), &out, io.Discard)
 	return out.String(), err
+}
+
+func benchClient(t *testing.T, o *benchOptions) *client.Client {
+	t.Helper()
+	c, err := o.openFor("admin", "password")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return c
 }
 
 func TestBenchOfAnHonestQueueFindsNothing(t *testing.T) {
@@ -63,10 +76,10 @@ func TestBenchCountsRefusals(t *testing.T) {
 
 func TestBenchOpenLoopKeepsItsRate(t *testing.T) {
 	q := &fakeQueue{}
-	o := &benchOptions{urls: []string{newFakeQueue(t, q)}, mode: modeSend, connections: 4, size: 30, duration: 500 * time.Millisecond, rate: 100}
-	o.username = "admin"
+	o := &benchOptions{mode: modeSend, connections: 4, size: 30, duration: 500 * time.Millisecond, rate: 100}
+	o.urls = []string{newFakeQueue(t, q)}
 	var out bytes.Buffer
-	if err := runBench(t.Context(), o, "password", &out, io.Discard); err != nil {
+	if err := runBench(t.Context(), o, benchClient(t, o), &out, io.Discard); err != nil {
 		t.Fatal(err)
 	}
 	if q.stored != 50 {

@@ -16,6 +16,7 @@ import (
 func TestSystemCredentialsOfADeletedUserEndOnEveryNode(t *testing.T) {
 	c := startCluster(t, 3)
 	c.createQueue("jobs", 0)
+	var ended []string
 	const account = `{"username":"mallory","password":"` + testPassword + `"}`
 	for round, deletedAt := range c.nodes {
 		call(t, c.nodes[0], 200, "", "POST", "/v1/auth/register", account)
@@ -28,7 +29,11 @@ func TestSystemCredentialsOfADeletedUserEndOnEveryNode(t *testing.T) {
 				call(t, n, 200, credential, "POST", "/v1/queue/jobs", `{"Action":"SendMessage","MessageBody":"x"}`)
 			}
 		}
+		for _, old := range ended { // a user of the same name is another one
+			call(t, c.nodes[round], 401, old, "GET", "/v1/queues", "")
+		}
 		call(t, deletedAt, 200, "", "POST", "/v1/auth/delete", account)
+		ended = append(ended, access, key)
 		for i := range c.nodes {
 			n := c.nodes[(round+i+1)%len(c.nodes)] // others first
 			for _, credential := range []string{access, key} {
@@ -40,7 +45,6 @@ func TestSystemCredentialsOfADeletedUserEndOnEveryNode(t *testing.T) {
 			call(t, n, 401, "", "POST", "/v1/auth/login", account)
 		}
 	}
-	// A user of the same name is another one: the next round's tokens worked, the last round's do not come back.
 }
 
 // call sends one request to one node and checks its status; there is no retry that could hide an answer.
