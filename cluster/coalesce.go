@@ -190,12 +190,18 @@ func (c *coalescer) finish(commands int) {
 	c.mu.Unlock()
 }
 
-// pause refuses new commands and returns when all earlier ones have their results.
+// pause refuses new commands from now on.
 func (c *coalescer) pause() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.paused = true
-	for !c.closed && (len(c.queue) > 0 || c.inFlight > 0) {
+}
+
+// settle returns after pause when all earlier commands have their results, or when there is no pause any more.
+func (c *coalescer) settle() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for c.paused && !c.closed && (len(c.queue) > 0 || c.inFlight > 0) {
 		c.idle.Wait()
 	}
 }
@@ -205,6 +211,7 @@ func (c *coalescer) resume() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.paused = false
+	c.idle.Broadcast()
 }
 
 // close refuses everything that is still queued. Entries in flight get their results from raft.

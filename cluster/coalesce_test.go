@@ -226,7 +226,8 @@ func TestPauseWaitsForWhatIsInFlightAndRefusesTheRest(t *testing.T) {
 		o.submit(c, "before")
 		synctest.Wait()
 		paused := false
-		go func() { c.pause(); paused = true }()
+		c.pause()
+		go func() { c.settle(); paused = true }()
 		synctest.Wait()
 		o.submit(c, "during")
 		if paused || o.of("during") != "not applied: not_leader" {

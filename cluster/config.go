@@ -28,6 +28,8 @@ type Config struct {
 	DiskReserve      DiskReserve // zero: the larger of 5 % and 1 GiB
 	Metrics          *Metrics    // of this node alone; nil: nobody reads them
 
+	RegistrationClosed bool // only admins make users; one member that says so is enough, see Node.RegistrationClosed
+
 	Exit    func(code int, reason string)                           // ends the process, and must not return in production
 	Restart func(reason string)                                     // ends the process and starts it again
 	Dial    func(context.Context, string, string) (net.Conn, error) // nil: net.Dialer

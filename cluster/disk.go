@@ -19,6 +19,9 @@ const (
 	startRoom = 256 << 20
 	// diskHandover is how long a leader on a full disk waits before it looks for a successor again.
 	diskHandover = time.Minute
+	// diskRelief is the share of the reserve that must be free beyond it before a low disk counts as low no more: a log that
+	// is written and truncated around the reserve would move the leadership to and fro.
+	diskRelief = 0.05
 )
 
 // diskSpace is what a node last saw of the file system of its data directory. The zero value says that it has not looked.
@@ -40,13 +43,18 @@ func statfs(path string) (free, total uint64, err error) {
 	return s.Bavail * uint64(s.Bsize), s.Blocks * uint64(s.Bsize), nil
 }
 
+// lookAtDisk takes a sample. What is low stays so until there is a little more room than the reserve.
 func (n *Node) lookAtDisk() (diskSpace, error) {
 	free, total, err := n.config.Disk(n.config.DataDir)
 	if err != nil {
 		return diskSpace{}, fmt.Errorf("free space of the data directory: %w", err)
 	}
 	reserve := n.config.DiskReserve.of(total)
-	return diskSpace{free: free, reserve: reserve, low: free < reserve}, nil
+	enough := reserve
+	if n.disk.Load().low {
+		enough += uint64(diskRelief * float64(reserve))
+	}
+	return diskSpace{free: free, reserve: reserve, low: free < enough}, nil
 }
 
 // WaitRoom returns when the file system of the data directory has room for a start, at once if it has it already. Call it
@@ -107,8 +115,10 @@ func (n *Node) watchDisk(ctx context.Context) {
 // sampleDisk notes how much room there is, here and on the majority.
 func (n *Node) sampleDisk() {
 	d, err := n.lookAtDisk()
+	if failed := err != nil; n.diskFails.Swap(failed) != failed && failed {
+		n.log.Warn("the disk can't be looked at; what was seen last counts", "error", err)
+	}
 	if err != nil {
-		n.log.Warn("the disk could not be looked at", "error", err)
 		return
 	}
 	switch before := n.disk.Swap(&d); {

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/fastqueue/fastqueue/fsm/fsmpb"
@@ -103,6 +105,10 @@ func TestALeaderOnALowDiskHandsOver(t *testing.T) {
 	other := (first + 1) % 3
 	disks.free[other].Store(tight) // not a better one, although it may have as much of the log
 	eventually(t, "it to be known", func() bool { return low(c.nodes[first].Cluster(), other) })
+	_, err := c.nodes[first].TransferLeadership(t.Context(), name(other))
+	if e, ok := errors.AsType[*Error](err); !ok || e.Code != CodeMajorityAtRisk || e.Unknown || !strings.Contains(e.Detail, "disk of "+name(other)+" is low: 1.0 GiB") {
+		t.Errorf("a transfer to a node whose disk is low: %v", err)
+	}
 	disks.free[first].Store(tight)
 	want := (first + 2) % 3
 	eventually(t, "the node with room to lead", func() bool { return c.leader() == want })
@@ -139,6 +145,40 @@ func TestANodeWithoutRoomWaitsAndTouchesNothing(t *testing.T) {
 			t.Errorf("not ready because %q", reasons)
 		}
 	})
+}
+
+// Around the reserve a disk is low or not, but not by turns.
+func TestALowDiskStaysLowUntilThereIsALittleMoreRoom(t *testing.T) {
+	var free uint64
+	n := New(Config{
+		DiskReserve: DiskReserve{Bytes: 1_000},
+		Disk:        func(string) (uint64, uint64, error) { return free, 100_000, nil },
+	})
+	for i, step := range []struct {
+		free uint64
+		low  bool
+	}{{1_000, false}, {999, true}, {1_000, true}, {1_049, true}, {1_050, false}, {1_000, false}, {999, true}} {
+		free = step.free
+		d, err := n.lookAtDisk()
+		if err != nil || d.low != step.low {
+			t.Errorf("step %d, with %d bytes: low is %v, %v", i, step.free, d.low, err)
+		}
+		n.disk.Store(&d)
+	}
+}
+
+func TestADiskThatCannotBeLookedAtIsReportedOnce(t *testing.T) {
+	var log bytes.Buffer
+	n := New(Config{
+		Logger: hclog.New(&hclog.LoggerOptions{Output: &log}),
+		Disk:   func(string) (uint64, uint64, error) { return 0, 0, os.ErrPermission },
+	})
+	for range 3 {
+		n.sampleDisk()
+	}
+	if lines := strings.Count(log.String(), "can't be looked at"); lines != 1 {
+		t.Errorf("three looks made %d lines: %s", lines, log.String())
+	}
 }
 
 func TestWaitingForRoomEnds(t *testing.T) {

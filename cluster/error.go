@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -45,6 +46,10 @@ func (e *Error) final() bool { return e.Code != codeNotLeader && e.Code != CodeT
 
 func errNotLeader(why string) *Error { return &Error{Code: codeNotLeader, Detail: why} }
 
+func errRemoved() *Error {
+	return &Error{Code: codeRemoved, Detail: "the sender does not belong to the cluster any more"}
+}
+
 func errUnknown(why string) *Error {
 	return &Error{
 		Code:       CodeTimeout,
@@ -54,11 +59,13 @@ func errUnknown(why string) *Error {
 	}
 }
 
-// translate is the only place that knows what raft's errors mean for a command. These three say that it was not
-// proposed; every other one leaves it open, ErrRaftShutdown too, which raft also gives to committed entries.
+// translate is the only place that knows what raft's errors mean for a command. These say that it was not proposed; every
+// other one leaves it open, ErrRaftShutdown too, which raft also gives to committed entries.
 func translate(err error) *Error {
 	switch {
 	case errors.Is(err, raft.ErrNotLeader), errors.Is(err, raft.ErrEnqueueTimeout), errors.Is(err, raft.ErrLeadershipTransferInProgress):
+		return errNotLeader(err.Error())
+	case strings.HasPrefix(err.Error(), "configuration changed since"): // it has no name; decide on the present one
 		return errNotLeader(err.Error())
 	default: // most often ErrLeadershipLost
 		return errUnknown("the leader was lost before the entry was known to be committed")

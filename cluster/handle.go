@@ -55,7 +55,7 @@ func (n *Node) Handle(ctx context.Context, sender string, req *clusterpb.Request
 		return
 	}
 	if sender != n.directory.ID && !r.has(sender) {
-		respond(failed(&Error{Code: codeRemoved, Detail: "the sender does not belong to the cluster any more"}))
+		respond(failed(errRemoved()))
 		return
 	}
 	switch op := req.Op.(type) {
@@ -92,7 +92,7 @@ func (n *Node) Handle(ctx context.Context, sender string, req *clusterpb.Request
 			respond(&clusterpb.Response{Result: &clusterpb.Response_Read{Read: result}})
 		})
 	case *clusterpb.Request_Admit:
-		go func() { respond(n.admit(l, op.Admit)) }()
+		go func() { respond(n.admit(l, sender, op.Admit)) }()
 	case *clusterpb.Request_RemoveMember:
 		go func() { respond(n.removeMember(l, op.RemoveMember.Name)) }()
 	case *clusterpb.Request_Transfer:
@@ -133,7 +133,7 @@ func (n *Node) handleReceive(stream context.Context, sender string, l *leadershi
 			n.receives.CompareAndDelete(key, held)
 		}
 		if x.deleted != nil {
-			result, err = withDeleted(x.deleted, result, err), nil
+			result, err = withDeleted(x.deleted, result), nil
 		}
 		o.log(err)
 		if err != nil {
@@ -150,10 +150,10 @@ func (n *Node) handleReceive(stream context.Context, sender string, l *leadershi
 	l.receive(x)
 }
 
-// withDeleted adds what became of a receive's deletes. They are committed, so whatever ended the wait for messages is no
-// failure of the request any more: it has received nothing.
-func withDeleted(deleted []*fsmpb.Error, result *fsmpb.Result, err *Error) *fsmpb.Result {
-	if err != nil || result.GetReceive() == nil {
+// withDeleted adds what became of a receive's deletes. They are committed, so whatever ended the wait for messages (then
+// there is no result) is no failure of the request any more: it has received nothing.
+func withDeleted(deleted []*fsmpb.Error, result *fsmpb.Result) *fsmpb.Result {
+	if result.GetReceive() == nil {
 		result = &fsmpb.Result{Value: &fsmpb.Result_Receive{Receive: &fsmpb.ReceiveResult{}}}
 	}
 	result.Error = nil

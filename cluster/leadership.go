@@ -39,6 +39,7 @@ type leadership struct {
 	end     context.CancelFunc
 
 	handover sync.Mutex // held while this node tries to hand over
+	changing sync.Mutex // held from looking at who belongs to the cluster until that is changed
 
 	woken  chan struct{} // toWake is not empty
 	wakeMu sync.Mutex

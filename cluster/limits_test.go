@@ -45,8 +45,9 @@ func TestMembersHaveALimit(t *testing.T) {
 	c := newTestCluster(t, "bolt", 1, nil)
 	l := c.nodes[0].replica.Load().leadership.Load()
 	id := func(i int) string { return fmt.Sprintf("m%d-1", i) }
+	members := l.r.configuration()
 	for i := range fsm.MaxMembers - 1 { // beside n0
-		if err := l.addNonvoter(id(i)); err != nil {
+		if err := members.addNonvoter(l.r.raft, id(i)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -23,9 +23,17 @@ const (
 	promoteLag = 250
 )
 
-// admit lets a node in as a non-voter: a certificate, a place in raft's configuration, a record. It runs on the leader.
-func (n *Node) admit(l *leadership, op *clusterpb.Admit) *clusterpb.Response {
+// admit lets a node in as a non-voter: a certificate, a place in raft's configuration, a record. It runs on the leader. A
+// member that asks for itself renews its certificate; it is not let in again if it was removed meanwhile.
+func (n *Node) admit(l *leadership, sender string, op *clusterpb.Admit) *clusterpb.Response {
+	l.changing.Lock()
+	defer l.changing.Unlock()
 	m := op.GetMember()
+	present := l.r.configuration()
+	_, member := present.find(m.GetId())
+	if !member && sender == m.GetId() {
+		return failed(errRemoved())
+	}
 	if reason := n.refuseAdmission(l.r, m); reason != "" {
 		return failed(&Error{Code: codeRefused, Detail: reason})
 	}
@@ -40,8 +48,10 @@ func (n *Node) admit(l *leadership, op *clusterpb.Admit) *clusterpb.Response {
 		return failed(&Error{Code: codeRefused, Detail: "the certificate can't be signed: " + err.Error()})
 	}
 	n.heard(m)
-	if err := l.addNonvoter(m.Id); err != nil {
-		return failed(translate(err))
+	if !member { // one that asks again keeps its place
+		if err := present.addNonvoter(l.r.raft, m.Id); err != nil {
+			return failed(translate(err))
+		}
 	}
 	if err := l.record(&fsmpb.Command{Op: &fsmpb.Command_PutMember{PutMember: &fsmpb.PutMember{Member: m}}}); err != nil {
 		return failed(err)
@@ -51,16 +61,6 @@ func (n *Node) admit(l *leadership, op *clusterpb.Admit) *clusterpb.Response {
 		Cluster:     &fsmpb.Cluster{Id: c.Id, CaCertificate: c.CaCertificate},
 		Members:     n.members(),
 	}}}
-}
-
-// addNonvoter gives a node its place; one that has it already (it asks again, or renews its certificate) keeps it.
-func (l *leadership) addNonvoter(id string) error {
-	for _, s := range l.r.servers() {
-		if string(s.ID) == id {
-			return nil
-		}
-	}
-	return l.r.raft.AddNonvoter(raft.ServerID(id), raft.ServerAddress(id), 0, configLimit).Error()
 }
 
 // refuseAdmission says why a node can't be let in; empty if it can.
@@ -118,7 +118,7 @@ func (n *Node) reconcileMembers(ctx context.Context) {
 		servers := r.servers()
 		for _, s := range servers {
 			if s.Suffrage == raft.Nonvoter {
-				n.promote(ctx, l, string(s.ID), servers)
+				n.promote(ctx, l, string(s.ID))
 			}
 		}
 		n.recordMembers(l, servers)
@@ -126,14 +126,20 @@ func (n *Node) reconcileMembers(ctx context.Context) {
 }
 
 // promote makes a non-voter a voter once it has caught up, and removes its earlier incarnation first: with both in the
-// configuration the majority would be counted with a node that is gone for ever.
-func (n *Node) promote(ctx context.Context, l *leadership, id string, servers []raft.Server) {
+// configuration the majority would be counted with a node that is gone for ever. One that was removed meanwhile stays away.
+func (n *Node) promote(ctx context.Context, l *leadership, id string) {
 	applied := l.r.raft.AppliedIndex()
 	if s := n.poll(ctx, id); s == nil || s.AppliedIndex+promoteLag < applied {
 		return
 	}
+	l.changing.Lock()
+	defer l.changing.Unlock()
+	c := l.r.configuration()
+	if s, ok := c.find(id); !ok || s.Suffrage != raft.Nonvoter {
+		return
+	}
 	asked := false
-	for _, old := range servers {
+	for _, old := range c.servers {
 		if string(old.ID) == id || nameOf(string(old.ID)) != nameOf(id) {
 			continue
 		}
@@ -141,22 +147,23 @@ func (n *Node) promote(ctx context.Context, l *leadership, id string, servers []
 			n.pollOnce(ctx)
 			asked = true
 		}
-		if !n.mayRemove(l, string(old.ID), servers) {
+		if !n.mayRemove(l, string(old.ID), c.servers) {
 			return
 		}
 		n.log.Info("replacing an earlier incarnation", "old", old.ID, "new", id)
-		if err := l.r.raft.RemoveServer(old.ID, 0, configLimit).Error(); err != nil {
+		if err := c.remove(l.r.raft, old.ID); err != nil {
 			n.log.Warn("earlier incarnation stays for now", "id", old.ID, "error", err)
 			return
 		}
 	}
 	n.log.Info("member has caught up and votes from now on", "id", id)
-	if err := l.r.raft.AddVoter(raft.ServerID(id), raft.ServerAddress(id), 0, configLimit).Error(); err != nil {
+	if err := c.addVoter(l.r.raft, id); err != nil {
 		n.log.Warn("member does not vote yet", "id", id, "error", err)
 	}
 }
 
-// mayRemove tells whether an earlier incarnation is down and the voters that remain have a live majority.
+// mayRemove tells whether an earlier incarnation is down and the voters that remain have a live majority. One that is about
+// to stop does not count.
 func (n *Node) mayRemove(l *leadership, id string, servers []raft.Server) bool {
 	if id == l.r.id {
 		return false
@@ -170,7 +177,7 @@ func (n *Node) mayRemove(l *leadership, id string, servers []raft.Server) bool {
 			continue
 		}
 		voters++
-		if _, ok := n.aliveStatus(string(s.ID)); ok || string(s.ID) == l.r.id {
+		if st, ok := n.aliveStatus(string(s.ID)); ok && !st.Draining || string(s.ID) == l.r.id {
 			up++
 		}
 	}

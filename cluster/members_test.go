@@ -38,17 +38,19 @@ func TestMembersThatCouldNotReachEachOtherAreRefused(t *testing.T) {
 // An earlier incarnation is removed only if it is down and a majority of the remaining voters is up.
 func TestAnIncarnationIsReplacedOnlyWithALiveMajority(t *testing.T) {
 	for _, test := range []struct {
-		name string
-		up   []string
-		want bool
+		name     string
+		up       []string
+		draining bool
+		want     bool
 	}{
-		{"all others up", []string{"b-1"}, true},
-		{"the old one is up", []string{"b-1", "c-1"}, false},
-		{"no other voter up", nil, false},
+		{"all others up", []string{"b-1"}, false, true},
+		{"the old one is up", []string{"b-1", "c-1"}, false, false},
+		{"no other voter up", nil, false, false},
+		{"the other voter is about to stop", []string{"b-1"}, true, false},
 	} {
 		n := New(Config{})
 		for _, id := range test.up {
-			n.statuses[id] = memberStatus{StatusResult: &clusterpb.StatusResult{}, at: time.Now()}
+			n.statuses[id] = memberStatus{StatusResult: &clusterpb.StatusResult{Draining: test.draining}, at: time.Now()}
 		}
 		servers := []raft.Server{{ID: "a-1"}, {ID: "b-1"}, {ID: "c-1"}, {ID: "c-2", Suffrage: raft.Nonvoter}}
 		l := &leadership{r: &replica{id: "a-1"}}

@@ -34,6 +34,7 @@ type Node struct {
 	receives    sync.Map      // receiveKey -> *heldReceive: long polls that wait here while this node leads
 
 	disk            atomic.Pointer[diskSpace] // as of the last look
+	diskFails       atomic.Bool               // the last look failed
 	sendsRefused    atomic.Bool               // the disks of a majority of the voters are low
 	removed         atomic.Bool               // a leader has said that this node does not belong to the cluster any more
 	certificateEnds atomic.Int64              // in milliseconds since 1970
@@ -187,8 +188,14 @@ func (n *Node) FSM() *fsm.FSM {
 	return nil
 }
 
-// Now is the wall clock.
-func (n *Node) Now() time.Time { return n.config.Wall() }
+// Now is the wall clock, or the clock of this node's state where that is later.
+func (n *Node) Now() time.Time {
+	now := n.config.Wall()
+	if f := n.FSM(); f != nil && f.Now() > now.UnixMilli() {
+		return time.UnixMilli(f.Now())
+	}
+	return now
+}
 
 // self is what this node says of itself to others.
 func (n *Node) self() *fsmpb.Member {

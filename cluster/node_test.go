@@ -441,3 +441,35 @@ func TestAReceiveThatDeletesWaitsForTheNextMessage(t *testing.T) {
 		t.Errorf("received %v", got)
 	}
 }
+
+// What waits ends when its node drains, also if it has deleted before, and says what became of the deletes.
+func TestADrainEndsAPollThatDeletes(t *testing.T) {
+	c := newTestCluster(t, "bolt", 2, nil)
+	c.createQueue(0, "q")
+	c.send(0, "q", "job")
+	leader := c.leader()
+	via := c.nodes[1-leader]
+	ctx, cancel := context.WithTimeout(context.Background(), testDeadline)
+	defer cancel()
+	first, err := via.Receive(ctx, receiveCommand("q", 1), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := first.GetReceive().Deliveries[0]
+	command := receiveCommand("q", 1)
+	command.GetReceiveMessage().Delete = []*fsmpb.Receipt{{Queue: first.GetReceive().Queue, Sequence: d.Sequence, Delivery: d.Delivery}}
+	second := make(chan *fsmpb.Result, 1)
+	go func() {
+		result, err := via.Receive(ctx, command, 10*testDeadline)
+		if err != nil {
+			t.Error(err)
+		}
+		second <- result
+	}()
+	eventually(t, "the receive to wait", c.nodes[leader].replica.Load().leadership.Load().waiters.any)
+	via.Drain(ctx)
+	got := (<-second).GetReceive()
+	if ctx.Err() != nil || len(got.GetDeliveries()) != 0 || len(got.GetDeleteErrors()) != 1 || got.DeleteErrors[0].Code != "" {
+		t.Errorf("received %v, %v", got, ctx.Err())
+	}
+}

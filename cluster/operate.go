@@ -7,8 +7,12 @@ import (
 	"github.com/fastqueue/fastqueue/fsm/fsmpb"
 )
 
-// ReadStale answers a query from this node's own state, however old it is. It needs no leader.
+// ReadStale answers a query from this node's own state, however old it is. It needs no leader. The state of a node that was
+// removed only gets older, so it answers nothing.
 func (n *Node) ReadStale(q *fsmpb.Query) (*fsmpb.QueryResult, error) {
+	if n.removed.Load() {
+		return nil, n.explain(&Error{Code: codeRemoved, Detail: removedText})
+	}
 	f := n.FSM()
 	if f == nil {
 		return nil, n.explain(errNotLeader(n.whyWaiting()))
@@ -32,14 +36,16 @@ func (n *Node) TransferLeadership(ctx context.Context, name string) (leader stri
 	return resp.GetTransfer().GetLeader(), err
 }
 
-// operate has the leader carry out a request of an operator.
+// operate has the leader carry out a request of an operator. What was certainly not done is tried again, but not a transfer
+// to anybody that ran out of time: a second one would move the leadership on.
 func (n *Node) operate(ctx context.Context, req *clusterpb.Request) (*clusterpb.Response, error) {
 	for {
 		resp, err := n.request(ctx, req)
 		if err == nil {
 			return resp, nil
 		}
-		if err.Unknown || err.final() || !n.pause(ctx) {
+		toAnybody := req.GetTransfer() != nil && req.GetTransfer().Name == ""
+		if err.Unknown || err.final() || toAnybody && err.Code == CodeTimeout || !n.pause(ctx) {
 			return nil, n.explain(err)
 		}
 	}

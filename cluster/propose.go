@@ -41,7 +41,30 @@ func (n *Node) Propose(ctx context.Context, c *fsmpb.Command) (*fsmpb.Result, er
 // Receive proposes a receive and waits up to wait for the first message. The deliveries come with their contents. A
 // receive whose outcome is unknown is tried again, unless it deletes: what it may have taken comes back when its lease ends. When ctx ends
 // before the answer has come, what was taken is released at once.
+//
+// One that deletes does so at once. If it finds nothing it waits as one without deletes, which a drain ends and which may
+// be tried again, and whatever ends the waiting is no failure any more: the deletes are made.
 func (n *Node) Receive(ctx context.Context, c *fsmpb.Command, wait time.Duration) (*fsmpb.Result, error) {
+	if wait <= 0 || len(c.GetReceiveMessage().GetDelete()) == 0 {
+		return n.receive(ctx, c, wait)
+	}
+	until := time.Now().Add(wait)
+	first, err := n.receive(ctx, c, 0)
+	left := time.Until(until)
+	if err != nil || first.Error != nil || len(first.GetReceive().GetDeliveries()) > 0 || left <= 0 {
+		return first, err
+	}
+	rest := proto.CloneOf(c)
+	rest.GetReceiveMessage().Delete = nil
+	result, err := n.receive(ctx, rest, left)
+	if err != nil {
+		result = nil
+	}
+	return withDeleted(first.GetReceive().GetDeleteErrors(), result), nil
+}
+
+// receive makes a receive that has deletes only if it does not wait.
+func (n *Node) receive(ctx context.Context, c *fsmpb.Command, wait time.Duration) (*fsmpb.Result, error) {
 	data, err := proto.Marshal(c)
 	if err != nil {
 		return nil, fmt.Errorf("encode command: %w", err)
@@ -52,7 +75,7 @@ func (n *Node) Receive(ctx context.Context, c *fsmpb.Command, wait time.Duration
 	polling, end := context.WithCancel(ctx)
 	defer end()
 	deletes := len(c.GetReceiveMessage().GetDelete()) > 0 // and has to say what became of them
-	if wait > 0 && !deletes {
+	if wait > 0 {
 		defer context.AfterFunc(n.draining, end)()
 	}
 	for {

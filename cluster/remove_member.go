@@ -12,14 +12,17 @@ import (
 )
 
 // removeMember takes a member out of the configuration, with all incarnations of its name. It runs on the leader. A leader
-// that is to go itself hands over first, and the asker finds the next one.
+// that is to go itself hands over first, and the asker finds the next one. Two removals that looked at the same members
+// could cost the majority together, so each looks when the one before is done.
 func (n *Node) removeMember(l *leadership, name string) *clusterpb.Response {
+	l.changing.Lock()
+	defer l.changing.Unlock()
 	ctx, cancel := context.WithTimeout(l.r.ctx, handoverLimit)
 	defer cancel()
-	servers := l.r.servers()
-	leaving, staying := split(servers, name)
+	c := l.r.configuration()
+	leaving, staying := split(c.servers, name)
 	if len(leaving) == 0 {
-		return failed(errNoMember(name, servers))
+		return failed(errNoMember(name, c.servers))
 	}
 	if reason := risk(name, leaving, staying, n.answering(ctx, l.r, staying)); reason != "" {
 		return failed(&Error{Code: CodeMajorityAtRisk, Detail: reason})
@@ -34,13 +37,28 @@ func (n *Node) removeMember(l *leadership, name string) *clusterpb.Response {
 		}
 		return failed(errNotLeader(name + " has handed over the leadership before it is removed"))
 	}
-	for _, s := range leaving {
-		n.log.Info("removing a member", "id", s.ID)
-		if err := l.r.raft.RemoveServer(s.ID, 0, configLimit).Error(); err != nil {
-			return failed(translate(err))
-		}
+	err := removeAll(leaving, func(id raft.ServerID) error {
+		n.log.Info("removing a member", "id", id)
+		return c.remove(l.r.raft, id)
+	})
+	if err != nil {
+		return failed(err)
 	}
 	return &clusterpb.Response{Result: &clusterpb.Response_RemoveMember{RemoveMember: &clusterpb.RemoveMemberResult{}}}
+}
+
+// removeAll removes the incarnations of a member one after the other. Once one is gone nobody may say that nothing was done.
+func removeAll(leaving []raft.Server, remove func(raft.ServerID) error) *Error {
+	for i, s := range leaving {
+		err := remove(s.ID)
+		switch {
+		case err != nil && i == 0:
+			return translate(err)
+		case err != nil:
+			return errUnknown(fmt.Sprintf("%s was removed and %s may not be", leaving[0].ID, s.ID))
+		}
+	}
+	return nil
 }
 
 // split parts the members with a name from the others.
@@ -55,7 +73,8 @@ func split(servers []raft.Server, name string) (leaving, staying []raft.Server) 
 	return leaving, staying
 }
 
-// answering asks members now, all at once, and returns the ids of those that answer, this one included.
+// answering asks members now, all at once, and returns the ids of those that answer, this one included. One that is about
+// to stop does not count.
 func (n *Node) answering(ctx context.Context, r *replica, servers []raft.Server) map[string]bool {
 	up := map[string]bool{}
 	var mu sync.Mutex
@@ -63,8 +82,13 @@ func (n *Node) answering(ctx context.Context, r *replica, servers []raft.Server)
 	for _, s := range servers {
 		id := string(s.ID)
 		all.Go(func() {
-			if id != r.id && n.poll(ctx, id) == nil {
+			if id == r.id && n.Draining() {
 				return
+			}
+			if id != r.id {
+				if s := n.poll(ctx, id); s == nil || s.Draining {
+					return
+				}
 			}
 			mu.Lock()
 			defer mu.Unlock()
@@ -99,7 +123,7 @@ func risk(name string, leaving, staying []raft.Server, up map[string]bool) strin
 	if len(voters)-len(down) >= needed {
 		return ""
 	}
-	return fmt.Sprintf("Without %s the voters would be %s, of which %s %s down; %d must be up. Start %s first.",
+	return fmt.Sprintf("Without %s the voters would be %s, of which %s %s down or about to stop; %d must be up. Start %s first.",
 		name, enumerate(voters), enumerate(down), isOrAre(len(down)), needed, enumerate(down))
 }
 

@@ -5,9 +5,13 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/hashicorp/raft"
+
+	"github.com/fastqueue/fastqueue/cluster/clusterpb"
+	"github.com/fastqueue/fastqueue/fsm/fsmpb"
 )
 
 func TestTheRiskOfARemoval(t *testing.T) {
@@ -25,7 +29,7 @@ func TestTheRiskOfARemoval(t *testing.T) {
 		want             string // part of the reason; empty: none
 	}{
 		{"all up", voters("c-1"), voters("a-1", "b-1"), []string{"a-1", "b-1"}, ""},
-		{"one of two left is down", voters("c-1"), voters("a-1", "b-1"), []string{"a-1"}, "Without c the voters would be a and b, of which b is down; 2 must be up. Start b first."},
+		{"one of two left is down", voters("c-1"), voters("a-1", "b-1"), []string{"a-1"}, "Without c the voters would be a and b, of which b is down or about to stop; 2 must be up. Start b first."},
 		{"one of three left is down", voters("d-1"), voters("a-1", "b-1", "c-1"), []string{"a-1", "b-1"}, ""},
 		{"two of three left are down", voters("d-1"), voters("a-1", "b-1", "c-1"), []string{"a-1"}, "b and c are down"},
 		{"the last one", voters("a-1"), nil, nil, "only voter"},
@@ -76,6 +80,10 @@ func TestRemovingMembers(t *testing.T) {
 	_, err = gone.Propose(ctx, sendCommand("q", "from a removed node"))
 	if code(err) != CodeNoLeader || !strings.Contains(err.Error(), "removed") {
 		t.Errorf("a send through the removed node: %v", err)
+	}
+	query := &fsmpb.Query{Principal: admin, Op: &fsmpb.Query_CheckPrincipal{CheckPrincipal: &fsmpb.CheckPrincipal{}}}
+	if _, err = gone.ReadStale(query); code(err) != CodeNoLeader || !strings.Contains(err.Error(), "removed") {
+		t.Errorf("a stale read of the removed node: %v", err)
 	}
 	if s := gone.Cluster().Summary; !strings.HasPrefix(s, "Removed: ") {
 		t.Errorf("its summary is %q", s)
@@ -143,4 +151,103 @@ func TestANodeThatWasRemovedWhileItWasDown(t *testing.T) {
 		t.Errorf("the voters are %v", got)
 	}
 	c.send(leader, "q", "job")
+}
+
+// Each removal alone would leave a live majority, both together would not.
+func TestTwoRemovalsAtOnceLeaveAMajority(t *testing.T) {
+	c := newTestCluster(t, "bolt", 4, nil)
+	c.createQueue(0, "q")
+	leader := c.leader()
+	c.stop((leader + 1) % 4)
+	ctx, cancel := context.WithTimeout(context.Background(), testDeadline)
+	defer cancel()
+	var removals sync.WaitGroup
+	errs := make([]error, 2)
+	for i := range errs {
+		removals.Go(func() { errs[i] = c.nodes[leader].RemoveMember(ctx, name((leader+2+i)%4)) })
+	}
+	removals.Wait()
+	if errs[0] == nil {
+		errs[0], errs[1] = errs[1], errs[0]
+	}
+	if e, ok := errors.AsType[*Error](errs[0]); !ok || e.Code != CodeMajorityAtRisk || errs[1] != nil {
+		t.Errorf("the removals answer %v and %v; one has to be refused", errs[0], errs[1])
+	}
+	c.send(leader, "q", "job")
+}
+
+// Whoever decided on members that another change has replaced has to decide again.
+func TestAChangeOfOldMembersIsRefused(t *testing.T) {
+	c := newTestCluster(t, "bolt", 1, nil)
+	r := c.nodes[0].replica.Load()
+	old, present := r.configuration(), r.configuration()
+	if err := present.addNonvoter(r.raft, "a-1"); err != nil {
+		t.Fatal(err)
+	}
+	err := old.addNonvoter(r.raft, "b-1")
+	if err == nil {
+		t.Fatal("the second change was made on the members before the first")
+	}
+	if e := translate(err); e.Code != codeNotLeader || e.Unknown {
+		t.Errorf("%v is taken for %+v", err, e)
+	}
+	if err := present.remove(r.raft, "a-1"); err != nil {
+		t.Errorf("a change on the result of the one before: %v", err)
+	}
+	if now := r.configuration(); now.index != present.index || len(now.servers) != 1 {
+		t.Errorf("the members are %+v", now)
+	}
+}
+
+// What promotes a member or renews its certificate while it is removed does not bring it back.
+func TestARemovedMemberStaysAway(t *testing.T) {
+	c := newTestCluster(t, "bolt", 3, nil)
+	leader := c.leader()
+	n, removed := c.nodes[leader], c.nodes[(leader+1)%3]
+	l := n.replica.Load().leadership.Load()
+	ctx, cancel := context.WithTimeout(context.Background(), testDeadline)
+	defer cancel()
+	public, err := removed.publicKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := n.RemoveMember(ctx, removed.Name()); err != nil {
+		t.Fatal(err)
+	}
+	n.promote(ctx, l, removed.ID())
+	answer := n.admit(l, removed.ID(), &clusterpb.Admit{Member: removed.self(), PublicKey: public})
+	if got := answer.GetFailure().GetCode(); got != codeRemoved {
+		t.Errorf("a renewal of a removed member: %q", got)
+	}
+	if l.r.has(removed.ID()) {
+		t.Errorf("the removed member is back: %v", l.r.servers())
+	}
+}
+
+func TestARemovalThatFailsHalfwayIsUnknown(t *testing.T) {
+	leaving := []raft.Server{{ID: "a-1"}, {ID: "a-2"}}
+	for failing, unknown := range map[raft.ServerID]bool{"a-1": false, "a-2": true} {
+		err := removeAll(leaving, func(id raft.ServerID) error {
+			if id == failing {
+				return raft.ErrNotLeader
+			}
+			return nil
+		})
+		if err == nil || err.Unknown != unknown {
+			t.Errorf("%s is not removed: %+v", failing, err)
+		}
+	}
+}
+
+func TestAMemberThatIsAboutToStopDoesNotCount(t *testing.T) {
+	c := newTestCluster(t, "bolt", 3, nil)
+	leader := c.leader()
+	stopping, other := (leader+1)%3, (leader+2)%3
+	c.nodes[stopping].drain()
+	ctx, cancel := context.WithTimeout(context.Background(), testDeadline)
+	defer cancel()
+	err := c.nodes[leader].RemoveMember(ctx, name(other))
+	if e, ok := errors.AsType[*Error](err); !ok || e.Code != CodeMajorityAtRisk || !strings.Contains(e.Detail, name(stopping)+" is down or about to stop") {
+		t.Errorf("a removal that leaves the leader and a node that is about to stop: %v", err)
+	}
 }

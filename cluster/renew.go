@@ -59,7 +59,7 @@ func (n *Node) renewIfDue(ctx context.Context) error {
 		if failure == nil {
 			return n.useCertificate(resp.GetAdmit())
 		}
-		if failure.Code == codeRefused || !n.pause(ctx) {
+		if failure.Code == codeRefused || failure.Code == codeRemoved || !n.pause(ctx) {
 			return n.explain(failure)
 		}
 	}

@@ -36,7 +36,7 @@ func (n *Node) status(r *replica) *clusterpb.StatusResult {
 		Member: n.self(), LeaderId: r.leader(), Term: r.raft.CurrentTerm(),
 		AppliedIndex: r.raft.AppliedIndex(), LastIndex: r.raft.LastIndex(),
 		WallMs: n.config.Wall().UnixMilli(), Draining: n.Draining(),
-		CertificateMs: n.certificateEnds.Load(),
+		CertificateMs: n.certificateEnds.Load(), RegistrationClosed: n.config.RegistrationClosed,
 	}
 	d := n.disk.Load()
 	s.DiskFree, s.DiskReserve, s.DiskLow = d.free, d.reserve, d.low

@@ -3,35 +3,52 @@ package cluster
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/fastqueue/fastqueue/fsm/fsmpb"
 )
 
-// keyTouches remembers which API keys' uses are on their way into the log. The zero value is ready.
+// maxTouches is how many API keys keyTouches remembers. Beyond that it forgets them all, which costs one entry for each key.
+const maxTouches = 4_096
+
+// keyTouches remembers which API keys' uses are on their way into the log, and for which one has arrived there: a state that
+// is behind would ask for more of them with each read. The zero value is ready.
 type keyTouches struct {
 	mu       sync.Mutex
 	inFlight map[string]bool
+	noted    map[string]int64 // in which hour of the state that was read, counted from 1970
 }
 
-// begin reports whether a touch of this key may start; then end has to be called.
-func (t *keyTouches) begin(key string) bool {
+// begin reports whether a touch of this key may start; then end has to be called. now is the clock of the state that was
+// read, in milliseconds.
+func (t *keyTouches) begin(key string, now int64) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.inFlight[key] {
+	if hour, ok := t.noted[key]; t.inFlight[key] || ok && hour >= hourOf(now) {
 		return false
 	}
 	if t.inFlight == nil {
-		t.inFlight = map[string]bool{}
+		t.inFlight, t.noted = map[string]bool{}, map[string]int64{}
 	}
 	t.inFlight[key] = true
 	return true
 }
 
-func (t *keyTouches) end(key string) {
+// end takes the time that begin was given.
+func (t *keyTouches) end(key string, now int64, noted bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.inFlight, key)
+	if !noted {
+		return
+	}
+	if len(t.noted) >= maxTouches {
+		clear(t.noted)
+	}
+	t.noted[key] = hourOf(now)
 }
+
+func hourOf(ms int64) int64 { return ms / time.Hour.Milliseconds() }
 
 func touchCommand(p *fsmpb.Principal) *fsmpb.Command {
 	return &fsmpb.Command{Principal: p, Op: &fsmpb.Command_TouchApiKey{TouchApiKey: &fsmpb.TouchAPIKey{}}}
@@ -41,23 +58,31 @@ func touchCommand(p *fsmpb.Principal) *fsmpb.Command {
 // the next read does it.
 func (l *leadership) noteUse(p *fsmpb.Principal, result *fsmpb.QueryResult) {
 	key := string(p.GetApiKey())
-	if !result.GetKeyIdle() || !l.touches.begin(key) {
+	now := l.r.fsm.Now()
+	if !result.GetKeyIdle() || !l.touches.begin(key, now) {
 		return
 	}
-	l.writes.submit(proposal{data: encodeCommand(touchCommand(p)), done: func(*fsmpb.Result, *Error) { l.touches.end(key) }})
+	l.writes.submit(proposal{data: encodeCommand(touchCommand(p)), done: func(_ *fsmpb.Result, err *Error) {
+		l.touches.end(key, now, err == nil)
+	}})
 }
 
 // noteUse is the same for a read that this node has answered from its own state.
 func (n *Node) noteUse(p *fsmpb.Principal, result *fsmpb.QueryResult) {
-	key := string(p.GetApiKey())
-	if !result.GetKeyIdle() || !n.touches.begin(key) {
+	f := n.FSM()
+	if f == nil || !result.GetKeyIdle() {
+		return
+	}
+	key, now := string(p.GetApiKey()), f.Now()
+	if !n.touches.begin(key, now) {
 		return
 	}
 	go func() {
-		defer n.touches.end(key)
 		ctx, cancel := context.WithTimeout(context.Background(), entryLimit)
 		defer cancel()
-		if _, err := n.Propose(ctx, touchCommand(p)); err != nil {
+		_, err := n.Propose(ctx, touchCommand(p))
+		n.touches.end(key, now, err == nil)
+		if err != nil {
 			n.log.Debug("the use of an API key was not noted", "error", err)
 		}
 	}()

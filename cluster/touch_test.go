@@ -3,7 +3,9 @@ package cluster
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"testing"
+	"time"
 
 	"github.com/fastqueue/fastqueue/fsm/fsmpb"
 )
@@ -68,12 +70,47 @@ func TestTheUseOfAnAPIKeyIsNotedOnce(t *testing.T) {
 }
 
 func TestOneTouchOfAKeyAtATime(t *testing.T) {
+	const now = 1_700_000_000_000 // in the middle of an hour
 	var k keyTouches
-	if !k.begin("a") || k.begin("a") || !k.begin("b") {
+	if !k.begin("a", now) || k.begin("a", now) || !k.begin("b", now) {
 		t.Error("not exactly one touch of each key may be under way")
 	}
-	k.end("a")
-	if !k.begin("a") {
-		t.Error("after a touch has ended the next one can't begin")
+	k.end("a", now, false)
+	if !k.begin("a", now) {
+		t.Error("after a touch has failed the next one can't begin")
+	}
+	k.end("a", now, true)
+	if k.begin("a", now+1) {
+		t.Error("a key whose use in this hour was noted is noted again")
+	}
+	if !k.begin("a", now+time.Hour.Milliseconds()) {
+		t.Error("the use in the next hour is not noted")
+	}
+	for i := range 2 * maxTouches {
+		key := fmt.Sprint(i)
+		k.begin(key, now)
+		k.end(key, now, true)
+	}
+	if len(k.noted) > maxTouches || len(k.inFlight) != 2 {
+		t.Errorf("%d keys are remembered and %d on their way", len(k.noted), len(k.inFlight))
+	}
+}
+
+// The state of a follower that lags does not see that the use was noted; it must not ask for that with each read.
+func TestAnOldStateHasTheUseOfAKeyNotedOnce(t *testing.T) {
+	c := newTestCluster(t, "bolt", 1, nil)
+	l := c.nodes[c.leader()].replica.Load().leadership.Load()
+	p := &fsmpb.Principal{ApiKey: bytes.Repeat([]byte{1}, 32)}
+	_, before := l.writes.counts()
+	for range 5 {
+		c.nodes[0].noteUse(p, &fsmpb.QueryResult{KeyIdle: true})
+		eventually(t, "the touch to end", func() bool {
+			c.nodes[0].touches.mu.Lock()
+			defer c.nodes[0].touches.mu.Unlock()
+			return len(c.nodes[0].touches.inFlight) == 0
+		})
+	}
+	if _, after := l.writes.counts(); after != before+1 {
+		t.Errorf("5 reads of an old state made %d commands, want 1", after-before)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -29,9 +30,12 @@ func (n *Node) transfer(l *leadership, name string) *clusterpb.Response {
 		}
 	}
 	leader := nameOf(l.r.leader())
+	if name == n.directory.Name && leader != name {
+		return failed(errNotLeader("this node does not lead any more"))
+	}
 	if leader == "" || name != "" && leader != name || name == "" && leader == n.directory.Name {
 		return failed(&Error{
-			Code: CodeTimeout, RetryAfter: retrySoon,
+			Code: CodeTimeout, Unknown: true, RetryAfter: retrySoon, // it has left this node, and may yet arrive
 			Detail: "The leadership was offered, but another member was elected. Look at GET /v1/cluster before you try again.",
 		})
 	}
@@ -60,6 +64,9 @@ func (n *Node) successor(ctx context.Context, r *replica, name string) (id strin
 		return "", &Error{Code: CodeMajorityAtRisk, Detail: fmt.Sprintf("%s does not answer, so it can't lead. Start it, or choose another member.", name)}
 	case s.Draining:
 		return "", &Error{Code: CodeMajorityAtRisk, Detail: fmt.Sprintf("%s is about to stop. Choose another member.", name)}
+	case s.DiskLow: // it would hand over again
+		return "", &Error{Code: CodeMajorityAtRisk, Detail: fmt.Sprintf("The disk of %s is low: %s are free and %s are its reserve. Free some there, or choose another member.",
+			name, inBytes(s.DiskFree), inBytes(s.DiskReserve))}
 	}
 	return string(named[i].ID), nil
 }
@@ -91,28 +98,35 @@ func (n *Node) ask(ctx context.Context, id string) *clusterpb.StatusResult {
 
 // handOver makes another voter lead. Nothing may be in flight during the transfer: then nothing is unknown after it. What
 // comes meanwhile is refused as "not the leader", and the members that forwarded it try again with the next one. After an
-// error this node goes on leading, unless raft says otherwise.
+// error this node goes on leading, unless raft says otherwise. The error is unknown when raft may have begun: it does not
+// stop because nobody waits any more.
 func (n *Node) handOver(ctx context.Context, l *leadership, target string) *Error {
 	l.handover.Lock() // a second one finds, when its turn comes, that the term has ended
 	defer l.handover.Unlock()
 	if l.ctx.Err() != nil {
 		return errNotLeader("this node does not lead any more")
 	}
+	if ctx.Err() != nil { // it took too long to get the lock
+		return errNotHandedOver(target, ctx.Err())
+	}
 	n.log.Info("handing over the leadership", "to", target)
+	l.writes.pause()
+	var decided atomic.Bool // by whoever is first: to ask raft, or that it is too late to ask
 	transferred := make(chan error, 1)
 	go func() { // raft may not come back from a transfer (raft#696), and whoever asked wants to know all the same
-		l.writes.pause()
-		if ctx.Err() != nil {
-			transferred <- ctx.Err()
-			return
+		l.writes.settle()
+		if decided.CompareAndSwap(false, true) {
+			transferred <- l.r.raft.LeadershipTransferToServer(raft.ServerID(target), raft.ServerAddress(target)).Error()
 		}
-		transferred <- l.r.raft.LeadershipTransferToServer(raft.ServerID(target), raft.ServerAddress(target)).Error()
 	}()
 	var err error
+	unknown := true
 	select {
 	case err = <-transferred:
+		unknown = err != nil && translate(err).Unknown
 	case <-ctx.Done():
 		err = ctx.Err()
+		unknown = !decided.CompareAndSwap(false, true)
 	}
 	if err == nil {
 		n.waitForOtherLeader(ctx, l.r)
@@ -120,6 +134,16 @@ func (n *Node) handOver(ctx context.Context, l *leadership, target string) *Erro
 	}
 	// Raft may still refuse writes for this transfer. They are let through so that watchTransfer sees it, and ends it.
 	l.writes.resume()
+	if unknown {
+		return &Error{
+			Code: CodeTimeout, Unknown: true, RetryAfter: retrySoon,
+			Detail: fmt.Sprintf("It is not known whether %s takes over the leadership: %v. Look at GET /v1/cluster before you try again.", nameOf(target), err),
+		}
+	}
+	return errNotHandedOver(target, err)
+}
+
+func errNotHandedOver(target string, err error) *Error {
 	return &Error{
 		Code: CodeTimeout, RetryAfter: retrySoon,
 		Detail: fmt.Sprintf("The leadership was not handed over to %s: %v. Try again, or choose another member.", nameOf(target), err),

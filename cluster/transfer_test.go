@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 func TestTheLeadershipGoesWhereItIsSent(t *testing.T) {
@@ -87,5 +88,66 @@ func TestNothingIsLostOrUnknownInATransfer(t *testing.T) {
 	leader := c.nodes[c.leader()]
 	if n, _ := leader.FSM().ReadyMessages("q"); n != sent.Load() {
 		t.Errorf("%d messages are there, %d were acknowledged", n, sent.Load())
+	}
+}
+
+// Whose time was over when its turn came leaves the leader as it was.
+func TestAHandOverThatComesTooLateChangesNothing(t *testing.T) {
+	c := newTestCluster(t, "bolt", 2, nil)
+	c.createQueue(0, "q")
+	leader := c.leader()
+	n := c.nodes[leader]
+	l := n.replica.Load().leadership.Load()
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := n.handOver(ctx, l, c.nodes[1-leader].ID()); err == nil || err.Code != CodeTimeout || err.Unknown {
+		t.Errorf("a hand-over without time: %+v", err)
+	}
+	c.send(leader, "q", "job")
+}
+
+// A hand-over that gives up while it waits for what is in flight has not begun, and does not begin later.
+func TestAHandOverBehindOthersThatGivesUpIsNotApplied(t *testing.T) {
+	c := newTestCluster(t, "bolt", 2, nil)
+	c.createQueue(0, "q")
+	leader := c.leader()
+	n := c.nodes[leader]
+	l := n.replica.Load().leadership.Load()
+	for range maxInFlight {
+		l.writes.slots <- struct{}{}
+	}
+	sent := make(chan error, 1)
+	go func() { sent <- trySend(c, leader) }()
+	eventually(t, "a send to wait", func() bool { return l.writes.waiting() > 0 })
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+	defer cancel()
+	if err := n.handOver(ctx, l, c.nodes[1-leader].ID()); err == nil || err.Unknown {
+		t.Errorf("a hand-over behind a send: %+v", err)
+	}
+	for range maxInFlight {
+		<-l.writes.slots
+	}
+	if err := <-sent; err != nil {
+		t.Errorf("the send that was waiting: %v", err)
+	}
+	c.send(leader, "q", "job")
+	if l.ctx.Err() != nil {
+		t.Error("the leadership moved all the same")
+	}
+}
+
+// Raft does not take back what it has begun.
+func TestATransferThatRaftHasBegunIsUnknown(t *testing.T) {
+	c := newTestCluster(t, "bolt", 3, nil)
+	c.createQueue(0, "q")
+	leader := c.leader()
+	target := (leader + 1) % 3
+	id := c.nodes[target].ID()
+	c.stop(target)
+	n := c.nodes[leader]
+	ctx, cancel := context.WithTimeout(context.Background(), testDeadline)
+	defer cancel()
+	if err := n.handOver(ctx, n.replica.Load().leadership.Load(), id); err == nil || !err.Unknown {
+		t.Errorf("a transfer to a node that is down: %+v", err)
 	}
 }

@@ -76,8 +76,8 @@ func (s *state) noteUse(k *fsmpb.APIKey) {
 }
 
 func (s *state) applyCreateAPIKey(p *fsmpb.Principal, u *fsmpb.User, c *fsmpb.CreateAPIKey) *fsmpb.Result {
-	if len(p.ApiKey) > 0 {
-		return refused(CodeForbidden, "An API key can't create API keys: log in and use the access token.")
+	if err := logInOnly(p, "create API keys"); err != nil {
+		return &fsmpb.Result{Error: err}
 	}
 	switch {
 	case c.Name == "" || len(c.Name) > MaxAPIKeyNameBytes:

@@ -68,7 +68,7 @@ func (s *state) applyCommand(c *fsmpb.Command) *fsmpb.Result {
 	case *fsmpb.Command_RemoveJoinKey:
 		return s.applyRemoveJoinKey(user, op.RemoveJoinKey)
 	case *fsmpb.Command_SetRole:
-		return s.applySetRole(user, op.SetRole)
+		return s.applySetRole(c.Principal, user, op.SetRole)
 	case *fsmpb.Command_CreateApiKey:
 		return s.applyCreateAPIKey(c.Principal, user, op.CreateApiKey)
 	case *fsmpb.Command_DeleteApiKey:

@@ -20,6 +20,10 @@
 // (ended_family.go), whether the key exists and has not expired (api_key.go). Roles are read from the user's record, never
 // from a token. A password that changes ends tokens and leaves API keys; a user who is deleted ends both.
 //
+// An API key has the rights of its user, except for what leads to more keys or log-ins with the same rights: it creates no
+// API keys, sets nobody's password and makes nobody an admin. It may register users, who have the role user, take the role
+// admin away, and make join tokens.
+//
 //	log-in --> family of refresh tokens --refresh--> next generation, a new access token
 //	                 |                                   until 7 days pass without one
 //	                 +--- logout, a generation used again, the 101st log-in ---> ended: access tokens too

@@ -86,6 +86,15 @@ func adminOnly(u *fsmpb.User) *fsmpb.Error {
 	return nil
 }
 
+// logInOnly refuses API keys what leads to more of the same rights: who finds a key could make others, or log in as an
+// admin, and deleting the key that was found would not end that.
+func logInOnly(p *fsmpb.Principal, what string) *fsmpb.Error {
+	if len(p.GetApiKey()) > 0 {
+		return refuse(CodeForbidden, "An API key can't %s: log in and use the access token.", what)
+	}
+	return nil
+}
+
 func unauthenticated(p *fsmpb.Principal) *fsmpb.Error {
 	if len(p.GetApiKey()) > 0 {
 		return refuse(CodeUnauthenticated, "The API key is not valid: it was deleted, has expired, or its user was deleted. Log in and create another one.")

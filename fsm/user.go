@@ -57,6 +57,9 @@ func (s *state) applyResetPassword(p *fsmpb.Principal, c *fsmpb.ResetPassword) *
 		if _, err := s.adminCaller(p); err != nil {
 			return &fsmpb.Result{Error: err}
 		}
+		if err := logInOnly(p, "set passwords"); err != nil {
+			return &fsmpb.Result{Error: err}
+		}
 	}
 	u := s.users[c.Name]
 	if u == nil {
@@ -75,12 +78,17 @@ func (s *state) setPassword(u *fsmpb.User, hash string) {
 }
 
 // applySetRole leaves tokens valid: what a role allows is decided by the record, not by the token.
-func (s *state) applySetRole(caller *fsmpb.User, c *fsmpb.SetRole) *fsmpb.Result {
+func (s *state) applySetRole(p *fsmpb.Principal, caller *fsmpb.User, c *fsmpb.SetRole) *fsmpb.Result {
 	if err := adminOnly(caller); err != nil {
 		return &fsmpb.Result{Error: err}
 	}
 	if c.Role != RoleAdmin && c.Role != RoleUser {
 		return refused(CodeInvalid, "role must be %s or %s.", RoleAdmin, RoleUser)
+	}
+	if c.Role == RoleAdmin {
+		if err := logInOnly(p, "make admins"); err != nil {
+			return &fsmpb.Result{Error: err}
+		}
 	}
 	u := s.users[c.Name]
 	switch {

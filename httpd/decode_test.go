@@ -117,22 +117,3 @@ func FuzzAct(f *testing.F) {
 		}
 	})
 }
-
-// FuzzCredentials gives the other decoders any body.
-func FuzzCredentials(f *testing.F) {
-	f.Add("/v1/auth/refresh", []byte(`{"refresh_token":"x"}`))
-	f.Add("/v1/queues", []byte(`{"name":"q2","max_length":5}`))
-	f.Add("/v1/auth/login", []byte(`{"username":"nobody"}`))
-	a := newAPI(f)
-	f.Fuzz(func(t *testing.T, path string, body []byte) {
-		a.t = t
-		switch path {
-		case "/v1/auth/refresh", "/v1/queues":
-		default:
-			return
-		}
-		if r := a.do("POST", path, string(body)); r.status >= 500 {
-			t.Fatalf("%d %s", r.status, r.body)
-		}
-	})
-}

@@ -142,6 +142,38 @@ type brokenReader struct{}
 
 func (brokenReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
+// TestNothingOfTheAPIIsCached walks through the route table: answers hold tokens, keys and messages, and reads have to be new.
+func TestNothingOfTheAPIIsCached(t *testing.T) {
+	a := newStateAPI(t)
+	bodies := map[string]string{"/v1/auth/register": bobsCredentials, "/v1/auth/login": bobsCredentials, "/v1/auth/api-keys": `{"name":"ci"}`}
+	succeeded := 0
+	for _, rt := range routes() {
+		path := strings.NewReplacer(":name", "nobody", ":id", "1").Replace(rt.path)
+		for _, credential := range []string{a.token, ""} {
+			a.as(credential, func() {
+				r := a.do(rt.method, path, bodies[rt.path])
+				want := ""
+				if strings.HasPrefix(rt.path, "/v1/") {
+					want = "no-store"
+				}
+				if got := r.header.Get("Cache-Control"); got != want {
+					t.Errorf("%s %s: %d with Cache-Control %q, want %q", rt.method, path, r.status, got, want)
+				}
+				if r.status < 300 && bodies[rt.path] != "" {
+					succeeded++
+				}
+			})
+		}
+	}
+	if succeeded < 4 {
+		t.Errorf("only %d answers with secrets or names", succeeded)
+	}
+	a.node.err = errNoLeader
+	if r := a.expectError(a.do("GET", "/v1/queues", ""), 503, "no_leader"); r.header.Get("Cache-Control") != "no-store" {
+		t.Errorf("without a leader: %v", r.header)
+	}
+}
+
 func TestPanicIsAnInternalError(t *testing.T) {
 	var log bytes.Buffer
 	table := []route{{http.MethodPost, "/boom", public, write, 200, func(*Server, context.Context, *request) (any, error) { panic("secret") }, nil}}

@@ -64,10 +64,13 @@ func published(f *testing.F) func() (publication, error) {
 // lifeOfHostileAPI is how many requests one state sees.
 const lifeOfHostileAPI = 200
 
+// members are enough for every request: the fake's leadership can only be handed over where there are two.
+func members() []string { return []string{"n1", "n2", "n3"} }
+
 func (h *hostileAPI) renew(t *testing.T) {
 	if h.used++; h.used%lifeOfHostileAPI != 1 {
 		h.t = t
-		h.node.members = []string{"n1", "n2", "n3"}
+		h.node.members = members()
 		return
 	}
 	if h.api != nil {
@@ -76,6 +79,7 @@ func (h *hostileAPI) renew(t *testing.T) {
 		}
 	}
 	h.api = newStateAPI(t)
+	h.node.members = members()
 	h.server.node = remoteNode{h.server.node.(*stateNode)}
 	h.must("POST", "/v1/queues", `{"name":"q","max_length":20,"visibility_timeout":1}`)
 	h.must("POST", "/v1/queue/q", testSend)

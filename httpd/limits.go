@@ -13,7 +13,7 @@ type Limits struct {
 	Idle        time.Duration // between two requests
 	HeaderBytes int           // net/http adds 4 KiB and answers 431 in plain text
 	Connections int           // more wait in the kernel's queue until one ends
-	BodyBytes   int64         // bodies of all requests in progress together; more are refused as overloaded
+	BodyBytes   int64         // bodies of all requests in progress together, a quarter of it for strangers; more are refused as overloaded
 }
 
 func (l Limits) orDefaults() Limits {

@@ -27,10 +27,13 @@ type Node interface {
 	// Keys returns this node's copy of the keys, which may be old; an error says that there is none yet. The caller does
 	// not change it.
 	Keys(ctx context.Context) (*fsmpb.Keys, error)
-	// Now is the wall clock, against which tokens expire.
+	// Now is the time against which tokens expire: the wall clock, but never before the clock of this node's state. The state
+	// forgets log-outs whose tokens have expired by its clock, so a clock that is slow must not make them good again.
 	Now() time.Time
 	// Cluster is this node's view of the cluster; it needs no leader.
 	Cluster() cluster.View
+	// RegistrationClosed says that only admins make users here.
+	RegistrationClosed() bool
 	// Ready returns the reasons why this node should get no requests; none means that it should.
 	Ready() []string
 	// Draining says that this node is about to stop.

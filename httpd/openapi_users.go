@@ -107,10 +107,10 @@ func docResetPassword() documentation {
 func userTypes() map[reflect.Type]described {
 	name := field{about: fmt.Sprintf("1 to %d bytes without control or format characters and without spaces at its ends.", fsm.MaxUserNameBytes),
 		need: true, within: within(1, fsm.MaxUserNameBytes)}
-	login := field{about: "The user.", need: true, within: within(1, maxBodyBytes)}
-	password := field{about: "The present password.", need: true, within: within(1, maxBodyBytes)}
+	login := field{about: "The user.", need: true, within: within(1, maxSmallBodyBytes)}
+	password := field{about: "The present password.", need: true, within: within(1, maxSmallBodyBytes)}
 	fresh := field{about: "The new password.", need: true, within: within(auth.MinPasswordLength, auth.MaxPasswordLength)}
-	refresh := field{about: "As log-in or refresh answered it.", need: true, within: within(1, maxBodyBytes)}
+	refresh := field{about: "As log-in or refresh answered it.", need: true, within: within(1, maxSmallBodyBytes)}
 	role := field{about: "What the user may do.", need: true, values: []string{fsm.RoleAdmin, fsm.RoleUser}}
 	return map[reflect.Type]described{
 		reflect.TypeFor[credentials]():    {"Credentials", "A user and the password.", fields{"username": login, "password": password}},

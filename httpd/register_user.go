@@ -27,7 +27,8 @@ func (s *Server) registerUser(ctx context.Context, r *request) (any, error) {
 		return nil, err
 	}
 	cmd := &fsmpb.Command{}
-	if s.registrationClosed {
+	closed := s.node.RegistrationClosed()
+	if closed {
 		if err := s.admitRegistrar(ctx, r); err != nil {
 			return nil, err
 		}
@@ -37,7 +38,7 @@ func (s *Server) registerUser(ctx context.Context, r *request) (any, error) {
 	if err != nil {
 		return nil, hashError(err)
 	}
-	cmd.Op = &fsmpb.Command_RegisterUser{RegisterUser: &fsmpb.RegisterUser{Name: in.Username, PasswordHash: hash, ByAdmin: s.registrationClosed}}
+	cmd.Op = &fsmpb.Command_RegisterUser{RegisterUser: &fsmpb.RegisterUser{Name: in.Username, PasswordHash: hash, ByAdmin: closed}}
 	_, err = s.propose(ctx, cmd)
 	return named{in.Username}, closedTo(err)
 }
@@ -59,5 +60,5 @@ func closedTo(err error) error {
 		return err
 	}
 	return &apiError{code: codeRegistrationClosed, cause: errors.Unwrap(err),
-		detail: "Registration is closed on this node: only admins make users. Ask one, or send an admin's credential with the request."}
+		detail: "Registration is closed: only admins make users. Ask one, or send an admin's credential with the request."}
 }

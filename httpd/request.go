@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -60,6 +61,7 @@ func (r *request) param(name string) string {
 // serve wraps a row of the route table: request id, token, limits, recovery, answer and log.
 func (s *Server) serve(rt *route) gin.HandlerFunc {
 	measure := s.metrics.ofRoute(rt.path, s.actionsOf(rt))
+	ofAPI := strings.HasPrefix(rt.path, "/v1/")
 	return func(c *gin.Context) {
 		started := time.Now()
 		s.metrics.inFlight.Inc()
@@ -67,6 +69,9 @@ func (s *Server) serve(rt *route) gin.HandlerFunc {
 		r := &request{http: c.Request, writer: c.Writer, params: c.Params, id: requestID(c.Request.Header)}
 		r.ctx, r.queue = cluster.WithRequestID(c.Request.Context(), r.id), r.param("name")
 		c.Writer.Header()["X-Request-Id"] = []string{r.id}
+		if ofAPI { // tokens, keys and messages are nobody else's, and reads have to be new
+			c.Writer.Header()["Cache-Control"] = []string{"no-store"}
+		}
 		value, err := s.run(rt, r)
 		if err != nil {
 			discardBody(r)
@@ -96,7 +101,7 @@ func (s *Server) run(rt *route, r *request) (value any, err error) {
 	if rt.kind == write {
 		b := s.buffers.get()
 		defer s.buffers.put(b)
-		body, err := s.readBody(r, b)
+		body, err := s.readBody(rt, r, b)
 		defer body.release()
 		if err != nil {
 			return nil, err

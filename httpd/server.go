@@ -21,8 +21,7 @@ type Config struct {
 	Logger hclog.Logger
 	Hasher *auth.Hasher // nil: a new one; the process should have only one, since it limits the cores in use
 
-	RegistrationClosed bool        // only admins make users
-	LocalSecret        LocalSecret // nil: nobody resets a password without being an admin
+	LocalSecret LocalSecret // nil: nobody resets a password without being an admin
 
 	Limits Limits // zero values have their defaults
 
@@ -43,8 +42,7 @@ type Server struct {
 
 	published func() (publication, error) // the document of the API
 
-	registrationClosed bool
-	localSecret        LocalSecret
+	localSecret LocalSecret
 
 	metrics      *Metrics
 	queueMetrics func(match func(queue string) bool) prometheus.Collector
@@ -65,8 +63,8 @@ func newServer(cfg Config, node Node, table []route) *Server {
 	s := &Server{node: node, logger: cfg.Logger, hasher: cfg.Hasher, addr: cfg.Addr, tokens: newTokenCache(maxCachedTokens),
 		actions: handlersOf(actions()), published: publish(table, actions()), failed: make(chan error, 1)}
 	s.metrics, s.queueMetrics, s.metricsOpen, s.scraping = cfg.Metrics, cfg.QueueMetrics, cfg.MetricsOpen, make(chan struct{}, 1)
-	s.registrationClosed, s.localSecret, s.limits = cfg.RegistrationClosed, cfg.LocalSecret, cfg.Limits.orDefaults()
-	s.bodies.max = s.limits.BodyBytes
+	s.localSecret, s.limits = cfg.LocalSecret, cfg.Limits.orDefaults()
+	s.bodies.max, s.bodies.maxStrangers = s.limits.BodyBytes, s.limits.BodyBytes/4
 	if s.metrics == nil {
 		s.metrics = NewMetrics(prometheus.NewRegistry())
 	}

@@ -96,6 +96,25 @@ func TestAPIKeyHasTheRightsOfItsUser(t *testing.T) {
 	})
 }
 
+// TestAPIKeyIsNoWayToALogIn: an admin's key that somebody found makes neither another key nor an admin to log in as.
+func TestAPIKeyIsNoWayToALogIn(t *testing.T) {
+	a := newStateAPI(t)
+	a.must("POST", "/v1/auth/register", bobsCredentials)
+	_, key := a.createKey("ops")
+	a.server.hasher = nil // a password that is hashed is a panic, and status 500
+	a.as(key, func() {
+		for method, request := range map[string][2]string{
+			"POST":  {"/v1/auth/reset-password", `{"username":"bob","new_password":"better horse"}`},
+			"PATCH": {"/v1/auth/users/bob", `{"role":"admin"}`},
+		} {
+			if r := a.expectError(a.do(method, request[0], request[1]), 403, fsm.CodeForbidden); !strings.Contains(r.text("detail"), "log in") {
+				t.Errorf("%s %s: %s", method, request[0], r.body)
+			}
+		}
+		a.must("PATCH", "/v1/auth/users/bob", `{"role":"user"}`)
+	})
+}
+
 func TestCredentialHeaders(t *testing.T) {
 	a := newStateAPI(t)
 	token := a.token

@@ -51,12 +51,16 @@ func (n *stateNode) Propose(_ context.Context, c *fsmpb.Command) (*fsmpb.Result,
 	if err != nil {
 		return nil, err
 	}
-	entry, err := proto.Marshal(&fsmpb.Entry{NowMs: n.Now().UnixMilli(), Commands: [][]byte{command}})
+	entry, err := proto.Marshal(&fsmpb.Entry{NowMs: n.fakeNode.Now().UnixMilli(), Commands: [][]byte{command}})
 	if err != nil {
 		return nil, err
 	}
 	n.index++
 	return n.fsm.Apply(&raft.Log{Index: n.index, Term: 1, Type: raft.LogCommand, Data: entry}).([]*fsmpb.Result)[0], nil
+}
+
+func (n *stateNode) Now() time.Time {
+	return time.UnixMilli(max(n.fakeNode.Now().UnixMilli(), n.fsm.Now()))
 }
 
 func (n *stateNode) Receive(ctx context.Context, c *fsmpb.Command, _ time.Duration) (*fsmpb.Result, error) {

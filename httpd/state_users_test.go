@@ -4,6 +4,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/fastqueue/fastqueue/fsm"
 	"github.com/fastqueue/fastqueue/fsm/fsmpb"
@@ -112,8 +113,35 @@ func TestLogoutEndsTheLogIn(t *testing.T) {
 	}
 }
 
+// TestALogoutHoldsOnANodeWithASlowClock: the state forgets a log-out when the log-in's last access token has expired by the
+// cluster's clock, and by then a node must not take the token for good because its own clock is behind.
+func TestALogoutHoldsOnANodeWithASlowClock(t *testing.T) {
+	a := newStateAPI(t)
+	a.must("POST", "/v1/auth/register", bobsCredentials)
+	a.token = ""
+	tokens := a.login()
+	access, refresh := tokens.text("access_token"), tokens.text("refresh_token")
+	a.as(access, func() { a.must("GET", "/v1/queues", "") })
+	a.must("POST", "/v1/auth/logout", `{"refresh_token":"`+refresh+`"}`)
+	tick := &fsmpb.Command{Op: &fsmpb.Command_Tick{Tick: &fsmpb.Tick{}}}
+	for _, ahead := range []time.Duration{fsm.AccessTokenLife, fsm.RefreshTokenLife} {
+		a.node.advance(ahead)
+		if _, err := a.server.node.Propose(t.Context(), tick); err != nil {
+			t.Fatal(err)
+		}
+		a.node.advance(-ahead)
+		a.as(access, func() {
+			a.expectError(a.do("GET", "/v1/queues", ""), 401, codeTokenExpired)
+			a.expectError(a.do("GET", "/v1/cluster", ""), 401, codeTokenExpired)
+			a.expectError(a.do("POST", "/v1/queues", `{"name":"q"}`), 401, codeTokenExpired)
+		})
+	}
+	a.expectError(a.do("POST", "/v1/auth/refresh", `{"refresh_token":"`+refresh+`"}`), 401, fsm.CodeRefreshInvalid)
+}
+
 func TestClosedRegistration(t *testing.T) {
-	a := newStateAPIWith(t, Config{RegistrationClosed: true})
+	a := newStateAPI(t)
+	a.node.closed = true
 	bob := a.user("bob")
 	register := func(name string) reply {
 		return a.do("POST", "/v1/auth/register", `{"username":"`+name+`","password":"12345678"}`)

@@ -788,22 +788,23 @@ func (x *Status) GetSender() *fsmpb.Member {
 }
 
 type StatusResult struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Member        *fsmpb.Member          `protobuf:"bytes,1,opt,name=member,proto3" json:"member,omitempty"`
-	LeaderId      string                 `protobuf:"bytes,2,opt,name=leader_id,json=leaderId,proto3" json:"leader_id,omitempty"` // whom this member follows, empty without a leader
-	Term          uint64                 `protobuf:"varint,3,opt,name=term,proto3" json:"term,omitempty"`
-	AppliedIndex  uint64                 `protobuf:"varint,4,opt,name=applied_index,json=appliedIndex,proto3" json:"applied_index,omitempty"`
-	LastIndex     uint64                 `protobuf:"varint,5,opt,name=last_index,json=lastIndex,proto3" json:"last_index,omitempty"`
-	WallMs        int64                  `protobuf:"varint,6,opt,name=wall_ms,json=wallMs,proto3" json:"wall_ms,omitempty"`
-	Hashes        []*ReplicaHash         `protobuf:"bytes,7,rep,name=hashes,proto3" json:"hashes,omitempty"`
-	Draining      bool                   `protobuf:"varint,8,opt,name=draining,proto3" json:"draining,omitempty"`
-	DiskFree      uint64                 `protobuf:"varint,9,opt,name=disk_free,json=diskFree,proto3" json:"disk_free,omitempty"`                 // bytes that this member may still use on the file system of its data directory
-	DiskReserve   uint64                 `protobuf:"varint,10,opt,name=disk_reserve,json=diskReserve,proto3" json:"disk_reserve,omitempty"`       // bytes that should stay free there
-	DiskLow       bool                   `protobuf:"varint,11,opt,name=disk_low,json=diskLow,proto3" json:"disk_low,omitempty"`                   // fewer than that are free
-	CertificateMs int64                  `protobuf:"varint,12,opt,name=certificate_ms,json=certificateMs,proto3" json:"certificate_ms,omitempty"` // when this member's certificate ends
-	Stranger      bool                   `protobuf:"varint,13,opt,name=stranger,proto3" json:"stranger,omitempty"`                                // this member leads, and the asker is not in its configuration: it was removed
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state              protoimpl.MessageState `protogen:"open.v1"`
+	Member             *fsmpb.Member          `protobuf:"bytes,1,opt,name=member,proto3" json:"member,omitempty"`
+	LeaderId           string                 `protobuf:"bytes,2,opt,name=leader_id,json=leaderId,proto3" json:"leader_id,omitempty"` // whom this member follows, empty without a leader
+	Term               uint64                 `protobuf:"varint,3,opt,name=term,proto3" json:"term,omitempty"`
+	AppliedIndex       uint64                 `protobuf:"varint,4,opt,name=applied_index,json=appliedIndex,proto3" json:"applied_index,omitempty"`
+	LastIndex          uint64                 `protobuf:"varint,5,opt,name=last_index,json=lastIndex,proto3" json:"last_index,omitempty"`
+	WallMs             int64                  `protobuf:"varint,6,opt,name=wall_ms,json=wallMs,proto3" json:"wall_ms,omitempty"`
+	Hashes             []*ReplicaHash         `protobuf:"bytes,7,rep,name=hashes,proto3" json:"hashes,omitempty"`
+	Draining           bool                   `protobuf:"varint,8,opt,name=draining,proto3" json:"draining,omitempty"`
+	DiskFree           uint64                 `protobuf:"varint,9,opt,name=disk_free,json=diskFree,proto3" json:"disk_free,omitempty"`                                // bytes that this member may still use on the file system of its data directory
+	DiskReserve        uint64                 `protobuf:"varint,10,opt,name=disk_reserve,json=diskReserve,proto3" json:"disk_reserve,omitempty"`                      // bytes that should stay free there
+	DiskLow            bool                   `protobuf:"varint,11,opt,name=disk_low,json=diskLow,proto3" json:"disk_low,omitempty"`                                  // fewer than that are free
+	CertificateMs      int64                  `protobuf:"varint,12,opt,name=certificate_ms,json=certificateMs,proto3" json:"certificate_ms,omitempty"`                // when this member's certificate ends
+	RegistrationClosed bool                   `protobuf:"varint,14,opt,name=registration_closed,json=registrationClosed,proto3" json:"registration_closed,omitempty"` // this member was started with closed registration
+	Stranger           bool                   `protobuf:"varint,13,opt,name=stranger,proto3" json:"stranger,omitempty"`                                               // this member leads, and the asker is not in its configuration: it was removed
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *StatusResult) Reset() {
@@ -918,6 +919,13 @@ func (x *StatusResult) GetCertificateMs() int64 {
 		return x.CertificateMs
 	}
 	return 0
+}
+
+func (x *StatusResult) GetRegistrationClosed() bool {
+	if x != nil {
+		return x.RegistrationClosed
+	}
+	return false
 }
 
 func (x *StatusResult) GetStranger() bool {
@@ -1460,7 +1468,7 @@ const file_cluster_clusterpb_cluster_proto_rawDesc = "" +
 	"\x04term\x18\x01 \x01(\x04R\x04term\x12\x17\n" +
 	"\awall_ms\x18\x02 \x01(\x03R\x06wallMs\"7\n" +
 	"\x06Status\x12-\n" +
-	"\x06sender\x18\x01 \x01(\v2\x15.fastqueue.fsm.MemberR\x06sender\"\xbd\x03\n" +
+	"\x06sender\x18\x01 \x01(\v2\x15.fastqueue.fsm.MemberR\x06sender\"\xee\x03\n" +
 	"\fStatusResult\x12-\n" +
 	"\x06member\x18\x01 \x01(\v2\x15.fastqueue.fsm.MemberR\x06member\x12\x1b\n" +
 	"\tleader_id\x18\x02 \x01(\tR\bleaderId\x12\x12\n" +
@@ -1475,7 +1483,8 @@ const file_cluster_clusterpb_cluster_proto_rawDesc = "" +
 	"\fdisk_reserve\x18\n" +
 	" \x01(\x04R\vdiskReserve\x12\x19\n" +
 	"\bdisk_low\x18\v \x01(\bR\adiskLow\x12%\n" +
-	"\x0ecertificate_ms\x18\f \x01(\x03R\rcertificateMs\x12\x1a\n" +
+	"\x0ecertificate_ms\x18\f \x01(\x03R\rcertificateMs\x12/\n" +
+	"\x13registration_closed\x18\x0e \x01(\bR\x12registrationClosed\x12\x1a\n" +
 	"\bstranger\x18\r \x01(\bR\bstranger\"\"\n" +
 	"\fRemoveMember\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\"\x14\n" +

@@ -50,12 +50,12 @@ func openDaemon(ctx context.Context, o nodeOptions) (*daemon, error) {
 		DataDir: o.dataDir, NodeName: o.nodeName,
 		ClusterAddr: o.clusterAddr, AdvertiseCluster: o.advertiseCluster, AdvertiseHTTP: o.advertiseHTTP,
 		Peers: o.peers, LogStore: o.logStore, DiskReserve: reserve, Version: version(), Logger: log,
-		Metrics: cluster.NewMetrics(registry),
+		RegistrationClosed: o.registration == registrationClosed, Metrics: cluster.NewMetrics(registry),
 		Exit:    func(code int, reason string) { d.end(code, reason) },
 		Restart: d.restart,
 	})
 	d.server = httpd.New(httpd.Config{
-		Addr: o.httpAddr, Logger: log.Named("http"), RegistrationClosed: o.registration == registrationClosed, LocalSecret: d.secret,
+		Addr: o.httpAddr, Logger: log.Named("http"), LocalSecret: d.secret,
 		Metrics: httpd.NewMetrics(registry), QueueMetrics: d.node.QueueMetrics, MetricsOpen: o.metricsOpen,
 	}, d.node)
 	if err := d.server.Open(); err != nil { // first, so that a node that waits for room on its disk can say so
@@ -83,7 +83,7 @@ func (d *daemon) openNode(ctx context.Context) error {
 	if d.member && o.nodeNamed && d.node.Name() != o.nodeName {
 		return fmt.Errorf("--node-name %s: %s belongs to the node %s, whose name can't be changed; leave the flag out or choose another --data-dir", o.nodeName, o.dataDir, d.node.Name())
 	}
-	return withDirectoryHint(d.secret.renew(), o.dataDir)
+	return nil
 }
 
 // withPortHint says what to do about a port that is taken.
@@ -97,6 +97,9 @@ func withPortHint(err error, flag string) error {
 // serve makes the node a member, says so, and runs until ctx ends. A signal begins the orderly end.
 func (d *daemon) serve(ctx context.Context, become func(context.Context) error) error {
 	err := become(ctx)
+	if err == nil { // not earlier: only now the directory is certainly not another process's
+		err = withDirectoryHint(d.secret.renew(), d.options.dataDir)
+	}
 	if err == nil {
 		d.log.Info("serving", "node", d.node.Name(), "id", d.node.ID(), "http", "http://"+d.options.advertiseHTTP+"/v1", "cluster", d.options.advertiseCluster)
 		select {

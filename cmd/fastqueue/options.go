@@ -45,7 +45,7 @@ func (o *nodeOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.logLevel, "log-level", "info", "trace, debug, info, warn or error")
 	f.StringVar(&o.logFormat, "log-format", "text", "text or json")
 	f.DurationVar(&o.drainTime, "drain-time", 5*time.Second, "after SIGTERM, how long requests are still answered")
-	f.StringVar(&o.registration, "registration", registrationOpen, "who may make users: open (anybody who reaches this node) or closed (admins)")
+	f.StringVar(&o.registration, "registration", registrationOpen, "who may make users: open (anybody who reaches a node) or closed (admins); one node with closed closes the cluster")
 	f.StringVar(&o.diskReserve, "disk-reserve", "", "disk space to keep free, such as 10GiB or 5%; with less the node hands over and sends are refused (default: the larger of 5% and 1GiB)")
 	f.BoolVar(&o.metricsOpen, "metrics-open", false, "answer /metrics without credentials also to other machines")
 }
