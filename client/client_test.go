@@ -74,6 +74,9 @@ func TestFailOverHappensOnlyWhenItCannotRepeatAnEffect(t *testing.T) {
 	silent := `{"detail":"no leader","code":"no_leader"}`
 	send := func(c *Client) error { _, err := c.Send(t.Context(), "q", Message{Body: "b"}); return err }
 	list := func(c *Client) error { _, err := c.Queues(t.Context()); return err }
+	transfer := func(to string) func(*Client) error {
+		return func(c *Client) error { _, err := c.TransferLeadership(t.Context(), to); return err }
+	}
 	tests := []struct {
 		name      string
 		first     http.HandlerFunc
@@ -90,6 +93,9 @@ func TestFailOverHappensOnlyWhenItCannotRepeatAnEffect(t *testing.T) {
 		{"send, server's fault", says(500, `{"detail":"internal error"}`), send, false, Unknown},
 		{"list, 503", says(503, silent), list, true, ""},
 		{"list, connection lost", hangsUp(), list, true, ""},
+		{"transfer to a member, outcome unknown", says(503, unknown), transfer("n2"), true, ""},
+		{"transfer to anybody, outcome unknown", says(503, unknown), transfer(""), false, Unknown},
+		{"transfer to anybody, nothing applied", says(503, refused), transfer(""), true, ""},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

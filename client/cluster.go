@@ -7,6 +7,10 @@ import (
 	"time"
 )
 
+// operateWait is how long a node may take to carry out a change of members or leadership; an answer that comes later than
+// the client waits would be an unknown outcome.
+const operateWait = 20 * time.Second
+
 // Cluster is one node's view of the cluster.
 type Cluster struct {
 	ClusterID string   `json:"cluster_id"`
@@ -48,10 +52,11 @@ func (c *Client) Cluster(ctx context.Context) (Cluster, error) {
 
 // RemoveMember takes a member out of the cluster for good. It is refused with status 409 when it would cost the majority.
 func (c *Client) RemoveMember(ctx context.Context, name string) error {
-	return c.do(ctx, call{method: http.MethodDelete, path: "/cluster/members/" + url.PathEscape(name)})
+	return c.do(ctx, call{method: http.MethodDelete, path: "/cluster/members/" + url.PathEscape(name), wait: operateWait})
 }
 
 // TransferLeadership hands the leadership to a member, or to the fittest one if the name is empty, and returns who leads.
+// Only with a name is it tried again when its outcome is unknown: without one the leadership would move a second time.
 func (c *Client) TransferLeadership(ctx context.Context, name string) (leader string, err error) {
 	in := struct {
 		Name string `json:"name,omitempty"`
@@ -59,7 +64,7 @@ func (c *Client) TransferLeadership(ctx context.Context, name string) (leader st
 	var out struct {
 		Leader string `json:"leader"`
 	}
-	err = c.do(ctx, call{method: http.MethodPost, path: "/cluster/leader", in: in, out: &out, repeatable: true})
+	err = c.do(ctx, call{method: http.MethodPost, path: "/cluster/leader", in: in, out: &out, wait: operateWait, repeatable: name != ""})
 	return out.Leader, err
 }
 

@@ -26,11 +26,23 @@ type Error struct {
 	RetryAfter time.Duration // how long the server asks to wait; 0 when it did not say
 	RequestID  string        // what the logs of the nodes call this request
 	Err        error         // the network's error when no answer came
+	Asked      int           // how many nodes were asked in vain in the last round; 0 when the error is one node's last word
+	Unreached  int           // how many of them gave no answer
 }
 
-// Error says what happened, with the server's status and code where there are any, and the request's id when the nodes'
-// logs have more to say.
+// Error says what happened, with the server's status and code where there are any, the request's id when the nodes' logs have
+// more to say, and how many nodes gave no answer.
 func (e *Error) Error() string {
+	switch {
+	case e.Asked < 2 || e.Unreached == 0:
+		return e.oneAnswer()
+	case e.Unreached == e.Asked:
+		return fmt.Sprintf("%s; none of the %d nodes could be reached", e.oneAnswer(), e.Asked)
+	}
+	return fmt.Sprintf("%s; %d of %d nodes could not be reached", e.oneAnswer(), e.Unreached, e.Asked)
+}
+
+func (e *Error) oneAnswer() string {
 	switch {
 	case e.Status == 0:
 		return fmt.Sprintf("%s (outcome %s, request %s)", e.Detail, e.Outcome, e.RequestID)

@@ -14,7 +14,8 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// maxAnswerBytes bounds what is read of one answer. A receive carries at most 4 MiB of bodies, which JSON escapes may grow.
+// maxAnswerBytes bounds what is read of one answer. A receive carries at most 1 MiB of messages, which JSON escapes
+// may make six times as long; the list of all queues of a big cluster is longer.
 const maxAnswerBytes = 32 << 20
 
 // The pauses between two rounds over the nodes.
@@ -33,6 +34,9 @@ type call struct {
 	repeatable   bool          // a second effect is harmless
 	anonymous    bool          // carries no token
 	id           string        // what the logs call it
+
+	attempt time.Duration // the longest time of one try, where that is shorter than the client's; 0: the client's
+	lastTry time.Time     // no further try begins after it; zero: any may
 
 	mayBeAnonymous bool   // carries a token only if there is one or a way to get it
 	authorization  string // the Authorization header, if it is not the session's
@@ -70,6 +74,9 @@ func bearer(token string) string { return "Bearer " + token }
 // tryPatiently makes rounds over the nodes while another one can't repeat an effect and the client's patience lasts.
 func (c *Client) tryPatiently(ctx context.Context, r *call, body []byte, authorization string) error {
 	end := time.Now().Add(c.patience)
+	if !r.lastTry.IsZero() && r.lastTry.Before(end) {
+		end = r.lastTry
+	}
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
 		err := c.tryNodes(ctx, r, body, authorization)
 		if !mayGoElsewhere(ctx, r, err) || time.Until(end) < pause {
@@ -93,14 +100,16 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// tryNodes makes one round over the nodes, beginning with the one that answered last.
+// tryNodes makes one round over the nodes, beginning with the one that answered last. When none of them helps it returns the
+// error that says most.
 func (c *Client) tryNodes(ctx context.Context, r *call, body []byte, authorization string) error {
 	first := c.current.Load()
-	var err error
+	var vain []*Error
 	for i := range c.bases {
 		node := (int(first) + i) % len(c.bases)
-		leaving, attemptErr := c.attempt(ctx, r, c.bases[node], body, authorization)
-		if err = attemptErr; mayGoElsewhere(ctx, r, err) {
+		leaving, err := c.attempt(ctx, r, c.bases[node], body, authorization)
+		if e, ok := errors.AsType[*Error](err); ok && mayGoElsewhere(ctx, r, err) {
+			vain = append(vain, e)
 			continue
 		}
 		if leaving {
@@ -111,14 +120,34 @@ func (c *Client) tryNodes(ctx context.Context, r *call, body []byte, authorizati
 		}
 		return err
 	}
-	return err
+	return mostTelling(vain, r.method == http.MethodGet)
+}
+
+// mostTelling is what a round in vain comes to: a node that answers knows more than a connection that failed, and of several the
+// last one. What one of the nodes may have done stays unknown, whatever the others say, unless the request only reads.
+func mostTelling(vain []*Error, reads bool) error {
+	told := vain[len(vain)-1]
+	unknown, unreached := false, 0
+	for _, e := range vain {
+		unknown = unknown || e.Outcome == Unknown
+		if e.Status == 0 {
+			unreached++
+			continue
+		}
+		told = e
+	}
+	if unknown && !reads {
+		told.Outcome = Unknown
+	}
+	told.Asked, told.Unreached = len(vain), unreached
+	return told
 }
 
 // mayGoElsewhere says whether another node should be asked: the present one cannot help, and asking again has no second
 // effect.
 func mayGoElsewhere(ctx context.Context, r *call, err error) bool {
 	var e *Error
-	if !errors.As(err, &e) || ctx.Err() != nil {
+	if !errors.As(err, &e) || ctx.Err() != nil || !r.lastTry.IsZero() && time.Now().After(r.lastTry) {
 		return false
 	}
 	if e.Status != 0 && e.Status != http.StatusServiceUnavailable {
@@ -131,7 +160,11 @@ func mayGoElsewhere(ctx context.Context, r *call, err error) bool {
 // with "Connection: close": the next request goes to another one. net/http sends a POST or a DELETE a second time by itself only
 // when the first one never reached the connection.
 func (c *Client) attempt(ctx context.Context, r *call, base string, body []byte, authorization string) (leaving bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, c.timeout+r.wait)
+	timeout := c.timeout + r.wait
+	if r.attempt > 0 {
+		timeout = min(timeout, r.attempt)
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, r.method, base+r.path, bytes.NewReader(body))
 	if err != nil {

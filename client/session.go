@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"sync"
+	"time"
 )
 
 // Tokens are what a login gives: an access token, which is good for minutes, and a refresh token, which is good for days and
@@ -132,12 +133,20 @@ func (c *Client) renew(ctx context.Context, refresh string) (Tokens, error) {
 	return c.logIn(ctx)
 }
 
-// refresh may be repeated: within some seconds the cluster answers the same tokens again.
+// The cluster answers the same tokens again for ten seconds after it has taken a refresh token; shown later, the token ends the
+// login. A node may work on a request for 4 s, so that the last try begins 5 s after the first and nothing is left after 9 s.
+const (
+	refreshAttempt = 4 * time.Second
+	refreshRetries = 5 * time.Second
+)
+
+// refresh may be repeated, but not for long.
 func (c *Client) refresh(ctx context.Context, refresh string) (t Tokens, err error) {
 	in := struct {
 		Refresh string `json:"refresh_token"`
 	}{refresh}
-	err = c.do(ctx, call{method: http.MethodPost, path: "/auth/refresh", in: in, out: &t, repeatable: true, anonymous: true})
+	err = c.do(ctx, call{method: http.MethodPost, path: "/auth/refresh", in: in, out: &t, repeatable: true, anonymous: true,
+		attempt: refreshAttempt, lastTry: time.Now().Add(refreshRetries)})
 	return t, err
 }
 

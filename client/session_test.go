@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/go-json-experiment/json"
 )
@@ -111,6 +113,51 @@ func TestTokensAreRefreshedAndALoginIsTheLastResort(t *testing.T) {
 	ask()
 	if want := []string{"login", "refresh", "refresh", "refresh", "login"}; !slices.Equal(a.requests, want) {
 		t.Errorf("requests %v, want %v", a.requests, want)
+	}
+}
+
+// TestALostRefreshIsTriedAgainWithinTheGrace: a refresh token that the cluster has taken is good for ten more seconds. Shown
+// later, it ends the login. So no try may begin that could be applied after that, however patient the client is.
+func TestALostRefreshIsTriedAgainWithinTheGrace(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		config  Config
+		lost    int // answers, each of a request that was applied
+		renewed bool
+		tries   []time.Duration // when each begins
+		end     time.Duration
+	}{
+		{"the second node answers", Config{}, 1, true, []time.Duration{0, 4 * time.Second}, 4 * time.Second},
+		{"none answers", Config{}, 9, false, []time.Duration{0, 4 * time.Second}, 8 * time.Second},
+		{"none answers a patient client", Config{Patience: time.Hour}, 9, false, []time.Duration{0, 4 * time.Second}, 8 * time.Second},
+		{"short attempts", Config{Timeout: 2 * time.Second, Patience: time.Hour}, 9, false,
+			[]time.Duration{0, 2 * time.Second, 4 * time.Second}, 6 * time.Second},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				began := time.Now()
+				var tries []time.Duration
+				test.config.Transport = handlerTransport{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					if tries = append(tries, time.Since(began)); len(tries) <= test.lost {
+						<-r.Context().Done()
+						return
+					}
+					says(200, `{"access_token":"a","refresh_token":"r2"}`)(w, r)
+				})}
+				test.config.URLs = []string{"http://a:1", "http://b:1", "http://c:1"}
+				test.config.Tokens = newMemoryStore(Tokens{Refresh: "r"})
+				c, err := New(test.config)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := c.Renew(t.Context(), ""); (err == nil) != test.renewed {
+					t.Errorf("renewed %v, error %v", test.renewed, err)
+				}
+				if end := time.Since(began); !slices.Equal(tries, test.tries) || end != test.end {
+					t.Errorf("tries at %v, ended after %s; want %v and %s", tries, end, test.tries, test.end)
+				}
+			})
+		})
 	}
 }
 

@@ -73,9 +73,13 @@ func (c *testCluster) start(i int) {
 	switch member := n.directory.ClusterID != ""; {
 	case member:
 		err = n.Start()
+		if err == nil && len(c.nodes) == 1 {
+			c.elect(n)
+		}
 	case i == 0:
 		err = n.Found(Founding{JoinToken: c.token, AdminName: "admin", AdminPasswordHash: "hash"})
 		if err == nil {
+			c.elect(n)
 			ctx, cancel := context.WithTimeout(context.Background(), testDeadline)
 			defer cancel()
 			err = n.WaitVoter(ctx)
@@ -92,6 +96,16 @@ func (c *testCluster) start(i int) {
 	}
 	if err != nil {
 		c.t.Fatalf("start %s: %v", name(i), err)
+	}
+}
+
+// elect has a node that is alone begin its election now: raft looks at its heartbeat timer when that gets shorter.
+func (c *testCluster) elect(n *Node) {
+	c.t.Helper()
+	config := n.replica.Load().raft.ReloadableConfig()
+	config.HeartbeatTimeout -= time.Millisecond
+	if err := n.replica.Load().raft.ReloadConfig(config); err != nil {
+		c.t.Fatalf("elect %s: %v", n.Name(), err)
 	}
 }
 
@@ -243,6 +257,9 @@ func (c *testCluster) receive(i int, queue string, max uint32, wait time.Duratio
 
 func logStores(t *testing.T, test func(t *testing.T, logStore string)) {
 	for _, logStore := range []string{"bolt", "wal"} {
-		t.Run(logStore, func(t *testing.T) { test(t, logStore) })
+		t.Run(logStore, func(t *testing.T) {
+			t.Parallel() // they wait for the disk and for timers most of the time
+			test(t, logStore)
+		})
 	}
 }

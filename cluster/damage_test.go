@@ -90,6 +90,7 @@ func TestStartOnChild(t *testing.T) {
 }
 
 func TestADamagedFileStopsTheNodeWithInstructions(t *testing.T) {
+	t.Parallel()
 	invert := func(b []byte) []byte {
 		for i := range b {
 			b[i] ^= 0x55
@@ -207,6 +208,7 @@ func tree(t *testing.T, dir string) (paths []string) {
 
 // A directory that is sound, but not for this command line or this version, is refused in words and left alone.
 func TestAnotherDirectoryIsRefusedAndLeftAlone(t *testing.T) {
+	t.Parallel()
 	sound := damageable(t, "bolt")
 	rewrite := func(old, replacement string) func(b []byte) []byte {
 		return func(b []byte) []byte { return []byte(strings.Replace(string(b), old, replacement, 1)) }

@@ -50,6 +50,7 @@ func trySend(c *testCluster, i int) error {
 }
 
 func TestSendsAreRefusedWhileAMajorityIsLow(t *testing.T) {
+	t.Parallel()
 	disks := newTestDisks()
 	c := newTestCluster(t, "bolt", 3, disks.use)
 	c.createQueue(0, "q")
@@ -98,6 +99,7 @@ func low(v View, i int) bool {
 }
 
 func TestALeaderOnALowDiskHandsOver(t *testing.T) {
+	t.Parallel()
 	disks := newTestDisks()
 	c := newTestCluster(t, "bolt", 3, disks.use)
 	c.createQueue(0, "q")

@@ -13,6 +13,7 @@ import (
 )
 
 func TestWaitingReceivesHaveALimit(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, "bolt", 2, nil)
 	c.createQueue(0, "q")
 	leader := c.leader()
@@ -42,6 +43,7 @@ func TestWaitingReceivesHaveALimit(t *testing.T) {
 }
 
 func TestMembersHaveALimit(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, "bolt", 1, nil)
 	l := c.nodes[0].replica.Load().leadership.Load()
 	id := func(i int) string { return fmt.Sprintf("m%d-1", i) }
@@ -67,6 +69,7 @@ func TestMembersHaveALimit(t *testing.T) {
 
 // A token that admins make is good on every node, and one that they revoke is good no more, also the first.
 func TestJoinTokensComeAndGo(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, "bolt", 1, nil)
 	token, key, err := NewJoinToken()
 	if err != nil {

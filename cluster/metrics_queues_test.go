@@ -14,6 +14,7 @@ import (
 )
 
 func TestMetricsOfQueues(t *testing.T) {
+	t.Parallel()
 	var later atomic.Int64
 	c := newTestCluster(t, "bolt", 1, func(c *Config) {
 		measured(c)
@@ -56,6 +57,7 @@ fastqueue_queue_messages{queue="orders",state="visible"} 2
 
 // TestMetricsOfWaitingReceives: the leader knows who waits; where the client's connection is does not matter.
 func TestMetricsOfWaitingReceives(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, "bolt", 2, measured)
 	leads := c.leader()
 	leader, follower := c.nodes[leads], c.nodes[1-leads]
@@ -83,6 +85,7 @@ func TestMetricsOfWaitingReceives(t *testing.T) {
 
 // TestOnlySoManyQueuesHaveSeries: the rest is summed up, with the queue that has the name of the sum.
 func TestOnlySoManyQueuesHaveSeries(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, "wal", 1, measured)
 	n := c.nodes[0]
 	var all sync.WaitGroup

@@ -97,6 +97,7 @@ func (n *testNode) eventually(t testing.TB, name string, want float64, labels ..
 
 // TestMetricsOfWrites: each of three sends is an entry of its own, written, committed and applied once.
 func TestMetricsOfWrites(t *testing.T) {
+	t.Parallel()
 	logStores(t, func(t *testing.T, logStore string) {
 		c := newTestCluster(t, logStore, 1, measured)
 		n := c.nodes[0]
@@ -165,6 +166,7 @@ func TestMetricsOfCommandsOnTheirWay(t *testing.T) {
 
 // TestMetricsOfMembers: who leads, who votes, who is behind, and who passes requests on.
 func TestMetricsOfMembers(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, "bolt", 3, measured)
 	leads := c.leader()
 	leader, follower, third := c.nodes[leads], c.nodes[(leads+1)%3], c.nodes[(leads+2)%3]
@@ -225,6 +227,7 @@ func TestMetricsOfMembers(t *testing.T) {
 }
 
 func TestMetricsOfTheDisk(t *testing.T) {
+	t.Parallel()
 	var free atomic.Uint64
 	free.Store(50 << 30)
 	c := newTestCluster(t, "bolt", 1, func(c *Config) {
@@ -257,6 +260,7 @@ func TestMetricsOfANodeThatIsNoMember(t *testing.T) {
 }
 
 func TestMetricsOfSnapshots(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, "bolt", 1, measured)
 	n := c.nodes[0]
 	c.createQueue(0, "q")
@@ -290,6 +294,7 @@ func TestMetricsOfADifferingReplica(t *testing.T) {
 }
 
 func TestMetricsOfClocksAndCertificates(t *testing.T) {
+	t.Parallel()
 	const ahead = 3 * time.Second
 	c := newTestCluster(t, "bolt", 2, func(c *Config) {
 		measured(c)
@@ -316,6 +321,7 @@ func TestMetricsOfClocksAndCertificates(t *testing.T) {
 
 // TestMetricNamesFollowTheRules of Prometheus: units, suffixes, a help text for each.
 func TestMetricNamesFollowTheRules(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, "bolt", 2, measured)
 	c.createQueue(0, "q")
 	c.nodes[0].eventually(t, "voters_up", 2)

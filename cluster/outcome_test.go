@@ -42,6 +42,7 @@ func (l *logBuffer) line(words ...string) string {
 }
 
 func TestTheLeadersLogNamesTheClientsRequest(t *testing.T) {
+	t.Parallel()
 	logs := map[string]*logBuffer{name(0): {}, name(1): {}}
 	c := newTestCluster(t, "bolt", 2, func(c *Config) {
 		c.Logger = hclog.New(&hclog.LoggerOptions{Level: hclog.Debug, Output: logs[c.NodeName]})
@@ -112,6 +113,7 @@ func TestFailuresDoNotFloodTheLog(t *testing.T) {
 }
 
 func TestWithoutALeaderAReadNamesTheOtherKind(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, "bolt", 2, nil)
 	leader := c.leader()
 	c.stop(1 - leader)

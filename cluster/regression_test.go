@@ -19,6 +19,7 @@ import (
 // Each worker receives after its own send was acknowledged: whoever takes which, there is a message for each. Receives that
 // are being answered still count as takers, and were subtracted from a ready count that no longer held their messages.
 func TestNoReceiveIsEmptyWhileThereIsAMessageForIt(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, "bolt", 3, nil)
 	c.createQueue(0, "q")
 	var workers sync.WaitGroup
@@ -37,6 +38,7 @@ func TestNoReceiveIsEmptyWhileThereIsAMessageForIt(t *testing.T) {
 
 // The first try reached a leader whose answer was lost; that later tries found no leader says nothing about it.
 func TestAReceiveWhoseAnswerWasLostIsUnknown(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, "bolt", 3, nil)
 	c.createQueue(0, "q")
 	c.send(0, "q", "job")
@@ -73,6 +75,7 @@ func TestAReceiveWhoseAnswerWasLostIsUnknown(t *testing.T) {
 
 // A crash inside Found leaves a first command without node.json. A node that then joins must not found with it.
 func TestWhatACrashInFoundLeavesIsForgottenByJoin(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, "bolt", 1, nil)
 	c.nodes = append(c.nodes, &testNode{dir: filepath.Join(t.TempDir(), "n1")})
 	t.Cleanup(func() { c.stop(1) })
@@ -109,6 +112,7 @@ func TestWhatACrashInFoundLeavesIsForgottenByJoin(t *testing.T) {
 
 // A crash between raft's first term and its first entry leaves a term without a configuration.
 func TestACrashInTheMiddleOfBootstrapIsRepaired(t *testing.T) {
+	t.Parallel()
 	logStores(t, func(t *testing.T, logStore string) {
 		c := newTestCluster(t, logStore, 0, nil)
 		c.nodes = append(c.nodes, &testNode{dir: filepath.Join(t.TempDir(), "n0")})
@@ -137,6 +141,7 @@ func TestACrashInTheMiddleOfBootstrapIsRepaired(t *testing.T) {
 
 // A log and a state that have lost the record of whose they are must not be taken for those of a new member.
 func TestALogWithoutNodeJSONIsRefused(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, "bolt", 1, nil)
 	c.stop(0)
 	if err := os.Remove(filepath.Join(c.nodes[0].dir, directoryFile)); err != nil {
@@ -153,6 +158,7 @@ func TestALogWithoutNodeJSONIsRefused(t *testing.T) {
 
 // What still looks at the state while the node closes sees nothing, and nobody panics.
 func TestTheStateMayBeReadWhileTheNodeCloses(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, "bolt", 1, nil)
 	n := c.nodes[0].Node
 	stop := make(chan struct{})
@@ -179,6 +185,7 @@ func TestTheStateMayBeReadWhileTheNodeCloses(t *testing.T) {
 // A round ends with the first majority, and of two clocks the lower one is the median. A clock that is an hour slow must
 // not be followed because it answered early.
 func TestAWrongClockIsOutvotedByThoseThatAnswerLater(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, "bolt", 3, func(c *Config) {
 		if c.NodeName == "n2" {
 			c.Wall = func() time.Time { return time.Now().Add(-time.Hour) }

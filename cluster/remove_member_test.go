@@ -49,6 +49,7 @@ func TestTheRiskOfARemoval(t *testing.T) {
 }
 
 func TestRemovingMembers(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, "bolt", 3, nil)
 	c.createQueue(0, "q")
 	ctx, cancel := context.WithTimeout(context.Background(), testDeadline)
@@ -126,6 +127,7 @@ func TestRemovingMembers(t *testing.T) {
 
 // A node that was down while it was removed comes back and is told; the leader takes nothing from it.
 func TestANodeThatWasRemovedWhileItWasDown(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, "wal", 3, nil)
 	c.createQueue(0, "q")
 	leader := c.leader()
@@ -155,6 +157,7 @@ func TestANodeThatWasRemovedWhileItWasDown(t *testing.T) {
 
 // Each removal alone would leave a live majority, both together would not.
 func TestTwoRemovalsAtOnceLeaveAMajority(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, "bolt", 4, nil)
 	c.createQueue(0, "q")
 	leader := c.leader()
@@ -178,6 +181,7 @@ func TestTwoRemovalsAtOnceLeaveAMajority(t *testing.T) {
 
 // Whoever decided on members that another change has replaced has to decide again.
 func TestAChangeOfOldMembersIsRefused(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, "bolt", 1, nil)
 	r := c.nodes[0].replica.Load()
 	old, present := r.configuration(), r.configuration()
@@ -201,6 +205,7 @@ func TestAChangeOfOldMembersIsRefused(t *testing.T) {
 
 // What promotes a member or renews its certificate while it is removed does not bring it back.
 func TestARemovedMemberStaysAway(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, "bolt", 3, nil)
 	leader := c.leader()
 	n, removed := c.nodes[leader], c.nodes[(leader+1)%3]
@@ -240,6 +245,7 @@ func TestARemovalThatFailsHalfwayIsUnknown(t *testing.T) {
 }
 
 func TestAMemberThatIsAboutToStopDoesNotCount(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, "bolt", 3, nil)
 	leader := c.leader()
 	stopping, other := (leader+1)%3, (leader+2)%3

@@ -12,6 +12,7 @@ import (
 
 // A read and an empty receive are no entries; the first one in an hour with an API key makes one, so that its use is known.
 func TestTheUseOfAnAPIKeyIsNotedOnce(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, "bolt", 2, nil)
 	c.createQueue(0, "q")
 	leader := c.leader()
@@ -98,6 +99,7 @@ func TestOneTouchOfAKeyAtATime(t *testing.T) {
 
 // The state of a follower that lags does not see that the use was noted; it must not ask for that with each read.
 func TestAnOldStateHasTheUseOfAKeyNotedOnce(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, "bolt", 1, nil)
 	l := c.nodes[c.leader()].replica.Load().leadership.Load()
 	p := &fsmpb.Principal{ApiKey: bytes.Repeat([]byte{1}, 32)}

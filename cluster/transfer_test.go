@@ -12,6 +12,7 @@ import (
 )
 
 func TestTheLeadershipGoesWhereItIsSent(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, "bolt", 3, nil)
 	c.createQueue(0, "q")
 	ctx, cancel := context.WithTimeout(context.Background(), testDeadline)
@@ -58,6 +59,7 @@ func TestTheLeadershipGoesWhereItIsSent(t *testing.T) {
 
 // Sends go on through all nodes while the leadership moves, and each of them succeeds.
 func TestNothingIsLostOrUnknownInATransfer(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, "bolt", 3, nil)
 	c.createQueue(0, "q")
 	ctx, cancel := context.WithTimeout(context.Background(), testDeadline)
@@ -93,6 +95,7 @@ func TestNothingIsLostOrUnknownInATransfer(t *testing.T) {
 
 // Whose time was over when its turn came leaves the leader as it was.
 func TestAHandOverThatComesTooLateChangesNothing(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, "bolt", 2, nil)
 	c.createQueue(0, "q")
 	leader := c.leader()
@@ -108,6 +111,7 @@ func TestAHandOverThatComesTooLateChangesNothing(t *testing.T) {
 
 // A hand-over that gives up while it waits for what is in flight has not begun, and does not begin later.
 func TestAHandOverBehindOthersThatGivesUpIsNotApplied(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, "bolt", 2, nil)
 	c.createQueue(0, "q")
 	leader := c.leader()
@@ -138,6 +142,7 @@ func TestAHandOverBehindOthersThatGivesUpIsNotApplied(t *testing.T) {
 
 // Raft does not take back what it has begun.
 func TestATransferThatRaftHasBegunIsUnknown(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, "bolt", 3, nil)
 	c.createQueue(0, "q")
 	leader := c.leader()

@@ -6,6 +6,7 @@ import (
 )
 
 func TestTheViewOfACluster(t *testing.T) {
+	t.Parallel()
 	disks := newTestDisks()
 	c := newTestCluster(t, "bolt", 3, func(config *Config) {
 		disks.use(config)
@@ -60,6 +61,7 @@ func TestTheViewOfACluster(t *testing.T) {
 }
 
 func TestANodeWhoseCertificateHasEndedSaysSo(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, "bolt", 1, nil)
 	n := c.nodes[0]
 	if reasons := n.Ready(); len(reasons) != 0 {

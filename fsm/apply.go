@@ -64,7 +64,7 @@ func (s *state) applyCommand(c *fsmpb.Command) *fsmpb.Result {
 	}
 	switch op := c.Op.(type) {
 	case *fsmpb.Command_PutJoinKey:
-		return s.applyPutJoinKey(user, op.PutJoinKey)
+		return s.applyPutJoinKey(c.Principal, user, op.PutJoinKey)
 	case *fsmpb.Command_RemoveJoinKey:
 		return s.applyRemoveJoinKey(user, op.RemoveJoinKey)
 	case *fsmpb.Command_SetRole:

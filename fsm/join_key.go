@@ -11,8 +11,11 @@ import (
 
 // A join key proves a join token. The cluster begins with one; admins make further ones and end any of them.
 
-func (s *state) applyPutJoinKey(caller *fsmpb.User, c *fsmpb.PutJoinKey) *fsmpb.Result {
+func (s *state) applyPutJoinKey(p *fsmpb.Principal, caller *fsmpb.User, c *fsmpb.PutJoinKey) *fsmpb.Result {
 	if err := adminOnly(caller); err != nil {
+		return &fsmpb.Result{Error: err}
+	}
+	if err := logInOnly(p, "create join tokens"); err != nil { // a node that joins gets the keys that sign tokens
 		return &fsmpb.Result{Error: err}
 	}
 	if s.cluster == nil || c.JoinKey.GetId() == "" || len(c.JoinKey.GetKey()) == 0 {

@@ -9,7 +9,7 @@ const (
 	MaxBatchEntries = 10
 	MaxAttributes   = 10
 	MaxReceive      = 10      // messages that one receive returns
-	MaxReceiveBytes = 4 << 20 // their contents together; the first message is always returned
+	MaxReceiveBytes = 1 << 20 // their contents together; the first message is always returned
 
 	MaxQueueNameBytes = 80
 	MaxUserNameBytes  = 128

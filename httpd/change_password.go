@@ -31,7 +31,7 @@ func (s *Server) changePassword(ctx context.Context, r *request) (any, error) {
 	if err := in.check(); err != nil {
 		return nil, err
 	}
-	principal, err := s.verify(ctx, in.Username, in.Old)
+	principal, err := s.verify(ctx, r, in.Username, in.Old)
 	if err != nil {
 		return nil, err
 	}

@@ -31,7 +31,7 @@ type named struct {
 
 // verify returns the principal of the user whose name and password these are, as of a moment after the call. What the
 // caller then proposes for it is refused if the user has changed meanwhile.
-func (s *Server) verify(ctx context.Context, name, password string) (*fsmpb.Principal, error) {
+func (s *Server) verify(ctx context.Context, r *request, name, password string) (*fsmpb.Principal, error) {
 	u, err := s.userNamed(ctx, name)
 	if err != nil {
 		return nil, err
@@ -41,19 +41,24 @@ func (s *Server) verify(ctx context.Context, name, password string) (*fsmpb.Prin
 		if err := s.hasher.VerifyUnknown(ctx, password); err != nil {
 			return nil, hashError(err)
 		}
-		s.metrics.proved(byPassword, false)
-		return nil, &apiError{code: codeInvalidCredentials}
+		return nil, s.wrongPassword(r, name)
 	}
 	ok, err := s.hasher.Verify(ctx, password, u.GetPasswordHash())
 	if err != nil {
 		return nil, hashError(err)
 	}
 	if !ok {
-		s.metrics.proved(byPassword, false)
-		return nil, &apiError{code: codeInvalidCredentials}
+		return nil, s.wrongPassword(r, name)
 	}
 	s.metrics.proved(byPassword, true)
 	return &fsmpb.Principal{Name: u.GetName(), User: u.GetId(), Version: u.GetVersion()}, nil
+}
+
+// wrongPassword refuses a caller, counts that and says where it came from.
+func (s *Server) wrongPassword(r *request, name string) error {
+	s.metrics.proved(byPassword, false)
+	s.failedLogins.add(r, name)
+	return &apiError{code: codeInvalidCredentials}
 }
 
 // userNamed reads a user; nil when there is none.

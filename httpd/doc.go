@@ -12,7 +12,8 @@
 // a token and the shape of an API key; whether a user, a log-in, a key, a queue or a message exists, and what a role may do,
 // is decided when the command is applied, or by the leader's read. So a node whose copy of the state is old never refuses
 // what another node has just accepted. A client may ask for that copy, with ?consistency=stale; routes that must answer
-// without a leader look there first who is asking (check_principal.go).
+// without a leader look there first who is asking (check_principal.go), and so do big bodies that come with an API key,
+// before memory is taken for them (body.go).
 //
 // A Server owns its listener, its cache of parsed tokens and its password hasher; handlers run on net/http's goroutines and
 // share nothing else. Package cluster implements Node; cmd connects the two.

@@ -69,6 +69,7 @@ func TestNodeErrors(t *testing.T) {
 		{"timeout", &cluster.Error{Code: "timeout", Unknown: true}, 503, "timeout", "unknown", "1"},
 		{"deadline", context.DeadlineExceeded, 503, "timeout", "unknown", "1"},
 		{"disk low", &cluster.Error{Code: "disk_low", RetryAfter: 10 * time.Second}, 507, "disk_low", "not_applied", "10"},
+		{"disk low, until when is not said", &cluster.Error{Code: "disk_low"}, 507, "disk_low", "not_applied", "1"},
 		{"limit", &cluster.Error{Code: "limit_reached"}, 409, "limit_reached", "not_applied", ""},
 		{"unknown code", &cluster.Error{Code: "whatever", Detail: "secret", Unknown: true}, 500, "internal", "unknown", ""},
 		{"fault", errors.New("secret"), 500, "internal", "unknown", ""},

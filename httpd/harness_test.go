@@ -60,7 +60,7 @@ func (a *api) tokenFor(u *fsmpb.User) string {
 type reply struct {
 	status int
 	header http.Header
-	body   string
+	body   string         // without the newline that ends it
 	fields map[string]any // of the body, when it is a JSON object
 }
 
@@ -82,7 +82,7 @@ func (a *api) send(r *http.Request) reply {
 		io.Closer
 	}{io.TeeReader(r.Body, &sent), r.Body}
 	a.server.Handler().ServeHTTP(w, r)
-	out := reply{status: w.Code, header: w.Header(), body: w.Body.String()}
+	out := reply{status: w.Code, header: w.Header(), body: strings.TrimSuffix(w.Body.String(), "\n")}
 	a.check(exchange{r.Method, r.URL.RequestURI(), sent.Bytes(), w.Code, w.Header(), w.Body.Bytes()})
 	if w.Body.Len() == 0 || w.Header().Get("Content-Type") != "application/json" {
 		return out

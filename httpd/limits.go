@@ -13,7 +13,9 @@ type Limits struct {
 	Idle        time.Duration // between two requests
 	HeaderBytes int           // net/http adds 4 KiB and answers 431 in plain text
 	Connections int           // more wait in the kernel's queue until one ends
+	Answer      time.Duration // to write an answer, and a tenth of it more for each MiB
 	BodyBytes   int64         // bodies of all requests in progress together, a quarter of it for strangers; more are refused as overloaded
+	AnswerBytes int64         // answers that are encoded or written together, a quarter of it for small ones; more wait a moment, then are overloaded
 }
 
 func (l Limits) orDefaults() Limits {
@@ -24,6 +26,8 @@ func (l Limits) orDefaults() Limits {
 		Idle:        cmp.Or(l.Idle, 120*time.Second),
 		HeaderBytes: cmp.Or(l.HeaderBytes, 32<<10),
 		Connections: cmp.Or(l.Connections, 20_000),
+		Answer:      cmp.Or(l.Answer, 10*time.Second),
 		BodyBytes:   cmp.Or(l.BodyBytes, 256<<20),
+		AnswerBytes: cmp.Or(l.AnswerBytes, 256<<20),
 	}
 }

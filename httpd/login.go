@@ -27,7 +27,7 @@ func (s *Server) login(ctx context.Context, r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	principal, err := s.verify(ctx, in.Username, in.Password)
+	principal, err := s.verify(ctx, r, in.Username, in.Password)
 	if err != nil {
 		return nil, err
 	}

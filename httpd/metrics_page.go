@@ -118,6 +118,6 @@ func encodeMetrics(families []*dto.MetricFamily, zip bool) (page, error) {
 			return p, fmt.Errorf("compress metrics: %w", err)
 		}
 	}
-	p.body = b.Bytes()
+	p.body, p.own = b.Bytes(), true
 	return p, nil
 }

@@ -136,7 +136,7 @@ func publish(table []route, acts []action) func() (publication, error) {
 		if err != nil {
 			return publication{}, fmt.Errorf("docs page: %w", err)
 		}
-		return publication{openAPI: page{contentType: "application/json", body: text}, docs: docs}, nil
+		return publication{openAPI: page{contentType: "application/json", body: append(text, '\n')}, docs: docs}, nil
 	})
 }
 

@@ -42,7 +42,7 @@ func docTransferLeadership() documentation {
 func docCreateJoinToken() documentation {
 	return documentation{
 		id: "createJoinToken", tag: clusterTag, summary: "Create a join token",
-		about: fmt.Sprintf("For admins. It proves to the cluster that a new node may join. Only this answer has the token itself. There "+
+		about: fmt.Sprintf("For admins who have logged in; an API key is not enough. It proves to the cluster that a new node may join. Only this answer has the token itself. There "+
 			"may be %d. The body may be left out.", fsm.MaxJoinKeys),
 		request: noFields{}, optional: true, strict: true, example: `{}`, answer: createdJoinToken{},
 		shows: `{"id":"7c1e4f0a","token":"...","created":"2026-11-22T22:10:17Z"}`,

@@ -21,8 +21,8 @@ const (
 func tags() []documentTag {
 	return []documentTag{
 		{usersTag, "Who may do what. New users have the role user; those with the role admin also manage users and the cluster."},
-		{keysTag, "Credentials for programs. A key has the rights of its user, but creates no other keys; it survives a change of " +
-			"password and ends with its user."},
+		{keysTag, "Credentials for programs. A key has the rights of its user, but creates no keys, resets no passwords and makes no " +
+			"admins; it survives a change of password and ends with its user."},
 		{queuesTag, "Where messages wait."},
 		{messagesTag, "One path takes all requests about messages; the field Action says what to do."},
 		{clusterTag, "The members of the cluster."},
@@ -42,8 +42,9 @@ func about() documentInfo {
 			"became of them: "+
 			"not_applied had no effect and will have none, so it can be sent again; unknown may have taken effect, or still may, so look "+
 			"before you repeat it.\n\n"+
+			"The body of a message request has at most %d bytes, that of any other %d.\n\n"+
 			"A path that is not here is answered with 404 %s, a method that a path does not take with 405 %s; a GET also answers HEAD.",
-			codeNotFound, codeMethodNotAllowed),
+			maxBodyBytes, maxSmallBodyBytes, codeNotFound, codeMethodNotAllowed),
 	}
 }
 

@@ -86,7 +86,7 @@ func docListUsers() documentation {
 func docSetRole() documentation {
 	return documentation{
 		id: "setRole", tag: usersTag, summary: "Give a user a role", about: "For admins. It holds at once, for tokens and API keys that " +
-			"exist too.",
+			"exist too. An API key takes the role admin away, but does not give it.",
 		parameters: []parameter{pathParameter("name", "The user.", "ada", &schema{Type: "string", MaxLength: new(int64(fsm.MaxUserNameBytes))})},
 		request:    roleChange{}, strict: true, example: `{"role": "admin"}`, answer: roleOf{}, shows: `{"username":"ada","role":"admin"}`,
 		codes: []string{fsm.CodeUserNotFound, fsm.CodeLastAdmin},
@@ -96,8 +96,8 @@ func docSetRole() documentation {
 func docResetPassword() documentation {
 	return documentation{
 		id: "resetPassword", tag: usersTag, summary: "Reset a password",
-		about: "Sets the password of a user who lost it. All older tokens of the user end at once; API keys stay. An admin may do this " +
-			"for everybody, and so may " +
+		about: "Sets the password of a user who lost it. All older tokens of the user end at once; API keys stay. An admin who has logged in " +
+			"may do this for everybody, and so may " +
 			"who can read the data directory of a node, on that node's own machine: for the admin who lost theirs.",
 		request: passwordReset{}, strict: true, example: `{"username": "ada", "new_password": "better horse"}`, answer: named{}, shows: exampleName,
 		codes: []string{fsm.CodeUserNotFound, codeBusy},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -102,12 +103,15 @@ func (s *Server) receiveMessage(ctx context.Context, r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.metrics.removed(received.GetDeleteErrors())
+	if err := s.payForMessages(r, received); err != nil {
+		return nil, err
+	}
 	out, err := answerReceived(keys.GetReceiptKey(), received, in.SystemAttributes)
 	if err != nil {
 		return nil, err
 	}
 	s.metrics.handedOut(received.GetDeliveries())
-	s.metrics.removed(received.GetDeleteErrors())
 	out.DeleteResults, err = deleteOutcomes(in.Delete, received.GetDeleteErrors())
 	return out, err
 }
@@ -147,12 +151,31 @@ func (s *Server) receive(r *request, cmd *fsmpb.Command, wait time.Duration) (*f
 	}
 	received := result.GetReceive()
 	if gone := r.ctx.Err(); gone != nil && len(received.GetDeliveries()) > 0 {
-		return nil, s.giveBack(r, received)
+		if err := s.giveBack(r, received); err != nil {
+			return nil, err
+		}
+		return nil, &apiError{code: cluster.CodeTimeout, detail: "The client has gone; its messages were released."}
 	}
 	return received, nil
 }
 
-// giveBack releases messages whose receiver has gone. Its error is only seen in the log.
+// payForMessages makes room for an answer. Messages that find none are given back, as if they had not been received.
+func (s *Server) payForMessages(r *request, received *fsmpb.ReceiveResult) error {
+	text, memory := sizeOf(received)
+	err := s.answers.pay(r.ctx, &r.held, memory)
+	var e *apiError
+	if !errors.As(err, &e) {
+		r.held.text = text
+		return err
+	}
+	e.unknown = slices.ContainsFunc(received.GetDeleteErrors(), func(e *fsmpb.Error) bool { return e.GetCode() == "" })
+	if err := s.giveBack(r, received); err != nil { // they come back when their lease ends
+		e.unknown, e.cause = true, errors.Join(e.cause, err)
+	}
+	return e
+}
+
+// giveBack releases messages whose receiver does not get them. Its error is only seen in the log.
 func (s *Server) giveBack(r *request, received *fsmpb.ReceiveResult) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.ctx), requestTime)
 	defer cancel()
@@ -164,7 +187,7 @@ func (s *Server) giveBack(r *request, received *fsmpb.ReceiveResult) error {
 	if err != nil {
 		return fmt.Errorf("release: %w", err)
 	}
-	return &apiError{code: cluster.CodeTimeout, detail: "The client has gone; its messages were released."}
+	return nil
 }
 
 func receiptOf(received *fsmpb.ReceiveResult, d *fsmpb.Delivery) *fsmpb.Receipt {

@@ -35,6 +35,7 @@ type request struct {
 	params gin.Params  // of the path, as the client wrote them: see param
 	queue  string      // {name} of a queue's path
 	body   []byte      // good until the handler returns
+	held   heldAnswer  // memory that is paid for; reply gives it back
 	caller auth.Claims // of a token; zero without one
 	apiKey []byte      // SHA-256 of the caller's API key; nil without one
 	proof  method      // how the caller says who it is, once that is known; for the metrics
@@ -76,10 +77,7 @@ func (s *Server) serve(rt *route) gin.HandlerFunc {
 		if err != nil {
 			discardBody(r)
 		}
-		a := answerTo(value, err, rt, r.id)
-		if writeErr := s.respond(c.Writer, a); writeErr != nil {
-			s.logger.Debug("answer not written", "request_id", r.id, "error", writeErr)
-		}
+		a, err := s.reply(c.Writer, rt, r, value, err)
 		measure.observe(r.http.Method, r.action, a.status, time.Since(started))
 		s.metrics.answered(r, err, a)
 		s.logRequest(r, a.status, err, started)

@@ -1,6 +1,7 @@
 package httpd
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net/http"
@@ -126,6 +127,7 @@ type page struct {
 	encoding    string // Content-Encoding; empty: none
 	policy      string // Content-Security-Policy; empty: none
 	body        []byte
+	own         bool // made for one answer, so that it counts as the answer's memory
 }
 
 // errorBody is the JSON of every answer that is no success.
@@ -183,8 +185,51 @@ func answerError(err error, requestID string, isWrite bool) answer {
 	return a
 }
 
-// respond writes an answer. An error means that the client did not get it.
-func (s *Server) respond(w http.ResponseWriter, a answer) error {
+// reply answers a request with a handler's two results. The error that it returns is the handler's, or why there was another
+// answer than the handler's.
+func (s *Server) reply(w http.ResponseWriter, rt *route, r *request, value any, err error) (answer, error) {
+	defer r.held.release()
+	b := s.buffers.get()
+	defer s.buffers.put(b)
+	a := answerTo(value, err, rt, r.id)
+	text, encodeErr := s.encode(b, rt, r, a)
+	if encodeErr != nil {
+		b.Reset()
+		err = encodeErr
+		a = answerTo(nil, err, rt, r.id)
+		text, _ = s.encode(b, rt, r, a) // an error's three texts, which can be encoded and are short
+	}
+	if writeErr := s.respond(w, a, text); writeErr != nil {
+		s.logger.Debug("answer not written", "request_id", r.id, "error", writeErr)
+	}
+	return a, err
+}
+
+// encode makes an answer's body, in b unless it is a page. What a handler did not pay for is paid for here; only reads can be
+// refused for it, since what other requests did is done, and their answers are short.
+func (s *Server) encode(b *bytes.Buffer, rt *route, r *request, a answer) ([]byte, error) {
+	text, own := []byte(nil), true
+	switch v := a.value.(type) {
+	case nil:
+		return nil, nil
+	case page:
+		text, own = v.body, v.own
+	default:
+		b.Grow(int(r.held.text))
+		if err := json.MarshalWrite(b, v); err != nil {
+			return nil, &apiError{code: codeInternal, unknown: true, cause: fmt.Errorf("encode answer: %w", err)}
+		}
+		b.WriteByte('\n') // for people at a terminal
+		text = b.Bytes()
+	}
+	if own && rt.kind == read && r.held.share == nil {
+		return text, s.answers.pay(r.ctx, &r.held, int64(cap(text)))
+	}
+	return text, nil
+}
+
+// respond writes an answer with its body, if it has one. An error means that the client did not get it.
+func (s *Server) respond(w http.ResponseWriter, a answer, body []byte) error {
 	h := w.Header()
 	if s.node.Draining() {
 		h["Connection"] = []string{"close"}
@@ -202,33 +247,35 @@ func (s *Server) respond(w http.ResponseWriter, a answer) error {
 		w.WriteHeader(a.status)
 		return nil
 	}
-	if p, ok := a.value.(page); ok {
-		return writePage(w, a.status, p)
-	}
-	b := s.buffers.get()
-	defer s.buffers.put(b)
-	if err := json.MarshalWrite(b, a.value); err != nil {
-		w.WriteHeader(http.StatusInternalServerError)
-		return fmt.Errorf("encode answer: %w", err)
-	}
 	h["Content-Type"] = []string{"application/json"}
-	h["Content-Length"] = []string{strconv.Itoa(b.Len())}
+	h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	if p, ok := a.value.(page); ok {
+		p.describe(h)
+	}
+	err := s.timeToWrite(w, len(body))
 	w.WriteHeader(a.status)
-	_, err := w.Write(b.Bytes())
-	return err
+	_, writeErr := w.Write(body)
+	return errors.Join(err, writeErr)
 }
 
-func writePage(w http.ResponseWriter, status int, p page) error {
-	h := w.Header()
+// timeToWrite bounds how long a client that reads slowly may hold the memory of an answer.
+func (s *Server) timeToWrite(w http.ResponseWriter, size int) error {
+	d := s.limits.Answer
+	d += time.Duration(int64(d/10) * int64(size) >> 20)
+	err := http.NewResponseController(w).SetWriteDeadline(time.Now().Add(d))
+	if err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return fmt.Errorf("connection deadline: %w", err)
+	}
+	return nil
+}
+
+// describe sets the headers of a page.
+func (p page) describe(h http.Header) {
 	h["Content-Type"] = []string{p.contentType}
-	h["Content-Length"] = []string{strconv.Itoa(len(p.body))}
 	if p.encoding != "" {
 		h["Content-Encoding"] = []string{p.encoding}
 	}
 	if p.policy != "" {
 		h["Content-Security-Policy"] = []string{p.policy}
 	}
-	w.WriteHeader(status)
-	_, err := w.Write(p.body)
-	return err
 }

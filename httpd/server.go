@@ -38,11 +38,13 @@ type Server struct {
 	tokens  *tokenCache
 	buffers buffers
 	bodies  bodyBudget
+	answers *answerBudget
 	actions map[string]handler
 
 	published func() (publication, error) // the document of the API
 
-	localSecret LocalSecret
+	localSecret  LocalSecret
+	failedLogins failedLogins
 
 	metrics      *Metrics
 	queueMetrics func(match func(queue string) bool) prometheus.Collector
@@ -65,12 +67,14 @@ func newServer(cfg Config, node Node, table []route) *Server {
 	s.metrics, s.queueMetrics, s.metricsOpen, s.scraping = cfg.Metrics, cfg.QueueMetrics, cfg.MetricsOpen, make(chan struct{}, 1)
 	s.localSecret, s.limits = cfg.LocalSecret, cfg.Limits.orDefaults()
 	s.bodies.max, s.bodies.maxStrangers = s.limits.BodyBytes, s.limits.BodyBytes/4
+	s.answers = newAnswerBudget(s.limits.AnswerBytes)
 	if s.metrics == nil {
 		s.metrics = NewMetrics(prometheus.NewRegistry())
 	}
 	if s.logger == nil {
 		s.logger = hclog.NewNullLogger()
 	}
+	s.failedLogins.logger = s.logger
 	if s.hasher == nil {
 		s.hasher = auth.NewHasher()
 	}

@@ -32,7 +32,7 @@ func TestServerAnswersUntilItIsClosed(t *testing.T) {
 		t.Fatal(err)
 	}
 	body, err := io.ReadAll(response.Body)
-	if err != nil || string(body) != `{"status":"alive"}` || response.ContentLength != int64(len(body)) {
+	if err != nil || string(body) != `{"status":"alive"}`+"\n" || response.ContentLength != int64(len(body)) {
 		t.Errorf("answered %s (%d bytes said), %v", body, response.ContentLength, err)
 	}
 	if err := errors.Join(response.Body.Close(), s.Close(t.Context())); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -30,16 +31,9 @@ and the verb fails: the login then ends by itself, within a week.`,
 			if err != nil {
 				return err
 			}
-			kept, err := store.read()
+			message, err := endLogin(c.Context(), &to, store)
 			if err != nil {
 				return err
-			}
-			message := "There was no login."
-			if kept.Refresh != "" {
-				if err := logOut(c.Context(), &to, store); err != nil {
-					return fmt.Errorf("log out %s: %w", kept.Username, err)
-				}
-				message = "Logged out " + kept.Username + "."
 			}
 			return out.print(c.OutOrStdout(), map[string]string{"message": message}, func(t *tabwriter.Writer) { fmt.Fprintln(t, message) })
 		},
@@ -49,6 +43,28 @@ and the verb fails: the login then ends by itself, within a week.`,
 	return c
 }
 
+// endLogin ends the login that is kept, if there is one, and says what it did.
+func endLogin(ctx context.Context, to *connection, store *loginStore) (string, error) {
+	kept, err := store.read()
+	if damaged, ok := errors.AsType[damagedLoginsError](err); ok {
+		store.warn(fmt.Sprintf("the file of logins was damaged (%v) and is removed; logins in it end by themselves, within a week", damaged.err))
+		if err := os.Remove(damaged.path); err != nil {
+			return "", fmt.Errorf("damaged file of logins: %w", err)
+		}
+		return "There was no login that could be read.", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	if kept.Refresh == "" {
+		return "There was no login.", nil
+	}
+	if err := logOut(ctx, to, store); err != nil {
+		return "", fmt.Errorf("log out %s: %w", kept.Username, err)
+	}
+	return "Logged out " + kept.Username + ".", nil
+}
+
 // logOut ends a login at the cluster, and forgets it whatever the cluster says.
 func logOut(ctx context.Context, to *connection, store *loginStore) error {
 	api, err := to.connect(client.Config{Tokens: store})
@@ -56,9 +72,16 @@ func logOut(ctx context.Context, to *connection, store *loginStore) error {
 		return err
 	}
 	defer api.Close()
-	if err := api.Logout(ctx); err != nil {
-		forget := func(client.Tokens) (client.Tokens, error) { return client.Tokens{}, nil }
-		return errors.Join(err, store.Update(context.WithoutCancel(ctx), forget))
+	err = api.Logout(ctx)
+	if _, ended := errors.AsType[unwrittenError](err); ended {
+		return fmt.Errorf("the login has ended, but its tokens could not be removed: %w", err)
 	}
-	return nil
+	if err == nil {
+		return nil
+	}
+	forget := func(client.Tokens) (client.Tokens, error) { return client.Tokens{}, nil }
+	if forgetErr := store.Update(context.WithoutCancel(ctx), forget); forgetErr != nil {
+		return fmt.Errorf("%w; its tokens could not be removed either: %w", err, forgetErr)
+	}
+	return err
 }

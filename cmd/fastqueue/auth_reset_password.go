@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -32,7 +33,7 @@ func newAuthResetPasswordCommand() *cobra.Command {
 It works on the machine of a node that runs, for somebody who may read the node's data directory: the proof is a secret in
 there, which the node replaces after each use. The cluster needs a leader. All log-ins of the user end; API keys stay. An
 admin who can log in sets other people's passwords through the API: POST /v1/auth/reset-password.`,
-		Example: `  sudo -u fastqueue fastqueue auth reset-password admin --data-dir /var/lib/fastqueue
+		Example: `  sudo fastqueue auth reset-password admin --data-dir /var/lib/fastqueue
   fastqueue auth reset-password admin --data-dir ./fastqueue-data --new-password-file new-password`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -52,7 +53,7 @@ admin who can log in sets other people's passwords through the API: POST /v1/aut
 
 func resetPassword(c *cobra.Command, o *resetOptions, user string) error {
 	if len(o.urls) != 1 {
-		return usage(errors.New("--url: exactly one is needed, that of the node on this machine"))
+		return usage(fmt.Errorf("%d addresses are set and one is needed, that of the node on this machine: give it, for example --url %s", len(o.urls), defaultURL))
 	}
 	// Looked at first, so that nobody thinks of a password in vain. It is read again afterwards: it changes with each use.
 	if _, err := readLocalSecret(o.dataDir); err != nil {
@@ -90,10 +91,12 @@ func readLocalSecret(dataDir string) (string, error) {
 	path := filepath.Join(dataDir, localSecretFile)
 	b, err := os.ReadFile(path)
 	switch {
+	case errors.Is(err, syscall.ENOTDIR):
+		return "", usage(fmt.Errorf("--data-dir %s is not a directory: it must name the data directory of a node that runs on this machine", dataDir))
 	case errors.Is(err, fs.ErrNotExist):
 		return "", fmt.Errorf("%s does not exist: --data-dir must name the data directory of a node that runs on this machine", path)
 	case errors.Is(err, fs.ErrPermission):
-		return "", exitError{fmt.Errorf("%w: run this as the user that the node runs as, for example with sudo -u fastqueue", err), exitDenied}
+		return "", exitError{fmt.Errorf("%w: run this as the user that the node runs as, or as root: sudo fastqueue auth reset-password ...", err), exitDenied}
 	case err != nil:
 		return "", fmt.Errorf("local secret: %w", err)
 	}

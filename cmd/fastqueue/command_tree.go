@@ -21,7 +21,7 @@ func completeTree(root *cobra.Command) {
 		} else if check := c.Args; check != nil {
 			c.Args = func(c *cobra.Command, args []string) error {
 				if err := check(c, args); err != nil {
-					return usage(fmt.Errorf("%w; usage: %s", err, c.UseLine()))
+					return wrongArguments(c, args, err)
 				}
 				return nil
 			}
@@ -54,6 +54,9 @@ func flagError(c *cobra.Command, err error) error {
 		if len(unknown.GetSpecifiedName()) > 1 {
 			suggestion = didYouMean(unknown.GetSpecifiedName(), names)
 		}
+	}
+	if invalid, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
+		err = fmt.Errorf("--%s %q: %w", invalid.GetFlag().Name, invalid.GetValue(), valueError(invalid.GetFlag(), invalid.Unwrap()))
 	}
 	return usage(fmt.Errorf("%w%s; %q lists the flags", err, suggestion, c.CommandPath()+" --help"))
 }

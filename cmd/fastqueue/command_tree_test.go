@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -104,9 +105,16 @@ func TestUsageErrorsNameTheNearestAndExitWith2(t *testing.T) {
 		{"cluster stats", []string{`"stats"`, "fastqueue cluster", `"status"`}},
 		{"cluster join-token crate", []string{`"crate"`, `"create"`}},
 		{"serve --pears a:1", []string{"--pears", `"peers"`}},
-		{"serve --drain-time soon", []string{"drain-time", "soon"}},
+		{"serve --drain-time soon", []string{"--drain-time", "soon", "a time is needed"}},
+		{"serve --metrics-open=maybe", []string{"--metrics-open", "true or false"}},
+		{"serve --data-dir /proc/x", []string{"--data-dir /proc/x", "its size is 0"}},
+		{"serve --data-dir /etc/passwd", []string{"--data-dir /etc/passwd", "is not a directory"}},
+		{"join 127.0.0.1:1 --token t --data-dir /etc/passwd/x", []string{"--data-dir /etc/passwd/x", "is a file"}},
+		{"dev --data-dir /etc/passwd", []string{"is not a directory"}},
+		{"auth reset-password ada --data-dir /etc/passwd", []string{"is not a directory"}},
+		{"join 127.0.0.1:1 --token short", []string{"join token has 5 characters"}},
 		{"serve extra", []string{"extra", "usage: fastqueue serve"}},
-		{"cluster remove", []string{"usage: fastqueue cluster remove NODE"}},
+		{"cluster remove", []string{"NODE is missing", "usage: fastqueue cluster remove NODE"}},
 		{"serve --node-name a/b", []string{"--node-name"}},
 		{"serve --registration ajar", []string{"--registration", "open and closed"}},
 		{"serve --disk-reserve lots", []string{"--disk-reserve", "lots"}},
@@ -124,6 +132,41 @@ func TestUsageErrorsNameTheNearestAndExitWith2(t *testing.T) {
 				if !strings.Contains(err.Error(), word) {
 					t.Errorf("%q does not say %q", err, word)
 				}
+			}
+		})
+	}
+}
+
+func TestOneNodeIsNeededToResetAPassword(t *testing.T) {
+	t.Setenv("FASTQUEUE_URL", "http://a:1,http://b:1")
+	err := run(t.Context(), strings.Fields("auth reset-password ada"))
+	if exitCode(err) != exitUsage || !strings.Contains(err.Error(), "2 addresses") || !strings.Contains(err.Error(), "--url comes from FASTQUEUE_URL") {
+		t.Errorf("error %v with code %d; want %d, and where the addresses come from", err, exitCode(err), exitUsage)
+	}
+}
+
+func TestBadSecretsOfTheEnvironmentAreFaultsOfUsage(t *testing.T) {
+	tests := []struct{ line, variable, value string }{
+		{"serve", adminVariable, "short"},
+		{"serve", joinTokenVariable, "short"},
+		{"serve --peers 127.0.0.1:1", joinTokenVariable, "short"},
+		{"serve --peers 127.0.0.1:1", joinTokenVariable, ""},
+		{"dev", adminVariable, "short"},
+		{"join 127.0.0.1:1", joinTokenVariable, "short"},
+		{"join 127.0.0.1:1", joinTokenVariable, ""},
+	}
+	for _, tc := range tests {
+		t.Run(tc.line+" "+tc.variable+"="+tc.value, func(t *testing.T) {
+			t.Setenv("FASTQUEUE_LOG_LEVEL", "error")
+			t.Setenv(tc.variable, tc.value)
+			line := strings.Fields(tc.line)
+			if line[0] == "dev" {
+				line = append(line, "--port", strconv.Itoa(freeDevPort(t)))
+			} else {
+				line = append(line, "--data-dir", t.TempDir(), "--http-addr", freeAddress(t), "--cluster-addr", freeAddress(t))
+			}
+			if err := run(t.Context(), line); exitCode(err) != exitUsage {
+				t.Errorf("error %v with code %d, want %d", err, exitCode(err), exitUsage)
 			}
 		})
 	}

@@ -107,7 +107,7 @@ func setFlag(f *pflag.Flag, origin string, values []string, list bool) error {
 		err = f.Value.Set(values[0])
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %q is no value for --%s (%s): %w", origin, strings.Join(values, ","), f.Name, f.Usage, err)
+		return fmt.Errorf("%s: %q is no value for --%s (%s): %w", origin, strings.Join(values, ","), f.Name, f.Usage, valueError(f, err))
 	}
 	f.Changed = true
 	if f.Annotations == nil {
@@ -151,6 +151,9 @@ func origin(f *pflag.Flag) string {
 	}
 	return "default"
 }
+
+// isTyped says that a flag was given on the command line.
+func isTyped(f *pflag.Flag) bool { return f.Changed && f.Annotations[originAnnotation] == nil }
 
 // settingNames are the names of the settings of all verbs.
 func settingNames(root *cobra.Command) map[string]bool {

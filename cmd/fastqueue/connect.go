@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/fastqueue/fastqueue/auth"
 	"github.com/fastqueue/fastqueue/client"
 )
 
@@ -105,11 +106,20 @@ func (c *connection) credentials() (client.Config, error) {
 	return client.Config{Tokens: store}, nil
 }
 
+// apiKey returns the API key that was given, if any. What can't be one is not shown to a node.
 func (c *connection) apiKey() (string, error) {
+	key, from := os.Getenv(apiKeyVariable), "$"+apiKeyVariable
 	if c.apiKeyFile != "" {
-		return secretOf("--api-key-file", c.apiKeyFile)
+		from = "--api-key-file " + c.apiKeyFile
+		var err error
+		if key, err = secretOf("--api-key-file", c.apiKeyFile); err != nil {
+			return "", err
+		}
 	}
-	return os.Getenv(apiKeyVariable), nil
+	if key != "" && !strings.HasPrefix(key, auth.APIKeyPrefix) {
+		return "", usage(fmt.Errorf("%s is not an API key (they begin with %s): make one with \"fastqueue auth api-key create\", or give a password with --password-file", from, auth.APIKeyPrefix))
+	}
+	return key, nil
 }
 
 // password returns the password of --username, and whether there is one.

@@ -64,10 +64,10 @@ func TestWhoAsks(t *testing.T) {
 	}))
 	defer node.Close()
 	keepLogin(t, "ada", "of-login", node.URL)
-	t.Setenv("FASTQUEUE_API_KEY", "key-of-variable")
+	t.Setenv("FASTQUEUE_API_KEY", "fqk_of-variable")
 	t.Setenv("FASTQUEUE_PASSWORD", "password")
 	t.Setenv("FASTQUEUE_TOKEN", "token-of-variable")
-	flags := []string{"--url", node.URL, "--api-key-file", secretFile(t, "key", "key-of-file"), "--username", "ada"}
+	flags := []string{"--url", node.URL, "--api-key-file", secretFile(t, "key", "fqk_of-file"), "--username", "ada"}
 	ask := func() {
 		t.Helper()
 		var to connection
@@ -94,7 +94,7 @@ func TestWhoAsks(t *testing.T) {
 	ask()
 	t.Setenv("FASTQUEUE_TOKEN", "")
 	ask()
-	want := "Bearer key-of-file, Bearer key-of-variable, Bearer by-password, Bearer token-of-variable, Bearer of-login"
+	want := "Bearer fqk_of-file, Bearer fqk_of-variable, Bearer by-password, Bearer token-of-variable, Bearer of-login"
 	if got := strings.Join(asked, ", "); got != want {
 		t.Errorf("asked with\n%s, want\n%s", got, want)
 	}
@@ -116,6 +116,7 @@ func TestNobodyAsks(t *testing.T) {
 		{connection{urls: []string{"http://a:1"}, passwordFile: secretFile(t, "p", "p")}, exitUsage, []string{"--username"}},
 		{connection{urls: []string{"http://a:1"}, apiKeyFile: two}, exitUsage, []string{"--api-key-file", "one line"}},
 		{connection{urls: []string{"http://a:1"}, apiKeyFile: two + "-absent"}, exitUsage, []string{"--api-key-file", "no such file"}},
+		{connection{urls: []string{"http://a:1"}, apiKeyFile: secretFile(t, "other", "a password")}, exitUsage, []string{"is not an API key (they begin with fqk_)"}},
 	}
 	for _, tc := range tests {
 		_, err := tc.to.open()

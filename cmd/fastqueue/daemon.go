@@ -19,7 +19,7 @@ import (
 )
 
 const (
-	handOverLimit = 10 * time.Second // for what is in flight and the leadership, on SIGTERM
+	handOverLimit = 10 * time.Second // for what is in flight and the leadership, each time that it is handed over on SIGTERM
 	drainAgain    = 200 * time.Millisecond
 	closeLimit    = 5 * time.Second // for requests in progress after the drain time
 )
@@ -129,11 +129,16 @@ func unlessStopped(ctx context.Context, err error) error {
 // drain hands over while requests are still answered, for at least the drain time.
 func (d *daemon) drain() {
 	d.log.Info("stopping", "drain_time", d.options.drainTime)
-	enough := time.After(d.options.drainTime)
-	handOver, cancel := context.WithTimeout(context.Background(), handOverLimit)
-	defer cancel()
+	drainFor(d.options.drainTime, d.node.Drain)
+}
+
+// drainFor calls drain again and again, each time with the whole limit, until the time is over.
+func drainFor(length time.Duration, drain func(context.Context)) {
+	enough := time.After(length)
 	for {
-		d.node.Drain(handOver)
+		handOver, cancel := context.WithTimeout(context.Background(), handOverLimit)
+		drain(handOver)
+		cancel()
 		select {
 		case <-enough:
 			return

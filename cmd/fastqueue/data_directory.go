@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"syscall"
 
@@ -50,4 +51,24 @@ func withDirectoryHint(err error, dir string) error {
 		return fmt.Errorf("%w: --data-dir %s must belong to the user that the node runs as (uid %d): change its owner or choose another directory", err, dir, os.Getuid())
 	}
 	return err
+}
+
+// checkDataDir refuses a --data-dir that is no directory, or is where nothing can be stored: there it would wait for room for ever.
+func checkDataDir(dir string) error {
+	switch info, err := os.Stat(dir); {
+	case errors.Is(err, syscall.ENOTDIR):
+		return fmt.Errorf("--data-dir %s: a part of the path is a file; choose another directory", dir)
+	case err == nil && !info.IsDir():
+		return fmt.Errorf("--data-dir %s is not a directory; choose another one, it is made if it does not exist", dir)
+	}
+	var s syscall.Statfs_t
+	path := dir
+	err := syscall.Statfs(path, &s)
+	for ; errors.Is(err, fs.ErrNotExist) && filepath.Dir(path) != path; err = syscall.Statfs(path, &s) {
+		path = filepath.Dir(path)
+	}
+	if err == nil && s.Blocks == 0 {
+		return fmt.Errorf("--data-dir %s: the file system there says that its size is 0, so it can't hold data; choose a directory on a disk", dir)
+	}
+	return nil // an error is that of whoever opens it
 }

@@ -120,6 +120,9 @@ func (d *devCluster) check() error {
 			}
 		}
 	}
+	if err := checkGivenSecrets(); err != nil {
+		return err
+	}
 	return d.checkDirectory()
 }
 
@@ -128,6 +131,9 @@ func (d *devCluster) check() error {
 func (d *devCluster) checkDirectory() error {
 	if d.dataDir == "" {
 		return nil
+	}
+	if err := checkDataDir(d.dataDir); err != nil {
+		return err
 	}
 	if fileExists(filepath.Join(d.dataDir, "node.json")) {
 		return fmt.Errorf("--data-dir %s is the directory of a single node: use it with \"fastqueue serve\", or choose another one", d.dataDir)

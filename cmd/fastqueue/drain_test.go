@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/fastqueue/fastqueue/client"
@@ -55,6 +57,22 @@ func checkAnswersWithClose(t *testing.T, n *testNode) {
 	if err != nil || answer.StatusCode != http.StatusOK || !answer.Close {
 		t.Errorf("the draining node answered %d %s, close %t, %v; want 200 and Connection: close", answer.StatusCode, text, answer.Close, err)
 	}
+}
+
+// A node that is elected again late in a long drain time has the whole limit to hand over once more.
+func TestEachHandOverOfADrainHasTheWholeLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began, calls := time.Now(), 0
+		drainFor(3*handOverLimit, func(ctx context.Context) {
+			calls++
+			if end, _ := ctx.Deadline(); ctx.Err() != nil || time.Until(end) != handOverLimit {
+				t.Fatalf("call %d, after %s, has %s", calls, time.Since(began), time.Until(end))
+			}
+		})
+		if length := time.Since(began); length != 3*handOverLimit || calls < 100 {
+			t.Errorf("%d calls in %s", calls, length)
+		}
+	})
 }
 
 // unknownSends counts the sends whose outcome the client does not know.

@@ -32,7 +32,7 @@ func exitMeanings() []exitMeaning {
 	return []exitMeaning{
 		{0, "done"},
 		{exitFailed, "failed; the message says why"},
-		{exitUsage, "the command line, a variable or the configuration file is wrong; nothing was tried"},
+		{exitUsage, "the command line, a variable, the configuration file or a value in them is wrong; nothing was done"},
 		{exitNotFound, "the queue, user, key, member or token does not exist"},
 		{exitDenied, "not logged in, or not allowed to do this"},
 		{exitUnavailable, "no leader, overloaded, too late or not reachable, and nothing was changed: try again"},
@@ -71,6 +71,17 @@ func partly(err error) error {
 	return exitError{err, exitPartly}
 }
 
+// stoppedError ends a verb that was stopped with nothing in its hands. There is nothing to tell: who stopped it knows.
+type stoppedError struct{}
+
+func (stoppedError) Error() string { return "stopped" }
+
+// isQuiet says that an error needs no words.
+func isQuiet(err error) bool {
+	_, quiet := errors.AsType[stoppedError](err)
+	return quiet
+}
+
 // exitCode returns the code that an error asks for: its own, that of the refusal in it, or 1.
 func exitCode(err error) int {
 	if err == nil {
@@ -98,6 +109,8 @@ func refusalCode(e *client.Error) int {
 	switch {
 	case e.Outcome == client.Unknown:
 		return exitUnknown
+	case e.Status == http.StatusBadRequest, e.Status == http.StatusRequestEntityTooLarge:
+		return exitUsage
 	case e.Status == http.StatusNotFound:
 		return exitNotFound
 	case e.Status == http.StatusUnauthorized, e.Status == http.StatusForbidden:

@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+
+	"github.com/fastqueue/fastqueue/cluster/transport"
 )
 
 func newJoinCommand() *cobra.Command {
@@ -40,10 +42,18 @@ func join(ctx context.Context, o nodeOptions, targets []string, token, tokenFile
 	if err := o.complete(); err != nil {
 		return usage(err)
 	}
+	if err := checkDataDir(o.dataDir); err != nil {
+		return usage(err)
+	}
 	if err := checkAddresses("TARGET", targets); err != nil {
 		return usage(err)
 	}
 	token, tokenErr := joinToken(token, tokenFile)
+	if tokenErr == nil {
+		if _, err := transport.JoinKey(token); err != nil {
+			return usage(err)
+		}
+	}
 	d, err := openDaemon(ctx, o)
 	if err != nil {
 		return unlessStopped(ctx, err)

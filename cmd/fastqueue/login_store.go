@@ -32,11 +32,31 @@ type keptLogin struct {
 
 // loginStore keeps one login, that of a set of addresses, in a file of the user's configuration directory. It is a
 // client.TokenStore: a verb that renews its tokens holds a lock on a file beside it, so that no refresh token is used twice.
+// A login can be used where nothing can be written: what is renewed is kept in memory then.
 type loginStore struct {
 	dir      string
-	key      string // the addresses
-	username string // whose login it becomes; empty: it stays who it is
+	key      string        // the addresses
+	username string        // whose login it becomes; empty: it stays who it is
+	alone    chan struct{} // holds an item while this process renews, also where no file can be locked
+	memory   *keptLogin    // what could not be written; counts for this process instead of the file
+	warn     func(string)
+	write    func(path string, data []byte) error
 }
+
+// damagedLoginsError says that the file is no list of logins.
+type damagedLoginsError struct {
+	path string
+	err  error
+}
+
+func (e damagedLoginsError) Error() string {
+	return fmt.Sprintf("the file of logins %s is damaged (%v): log in again, which replaces it", e.path, e.err)
+}
+
+// unwrittenError says that a login could not be kept or removed, though the cluster did its part.
+type unwrittenError struct{ error }
+
+func (e unwrittenError) Unwrap() error { return e.error }
 
 // openLoginStore returns the login that belongs to the addresses; their order does not matter.
 func openLoginStore(urls []string) (*loginStore, error) {
@@ -49,7 +69,11 @@ func openLoginStore(urls []string) (*loginStore, error) {
 		sorted[i] = strings.TrimSuffix(strings.TrimRight(u, "/"), "/v1")
 	}
 	slices.Sort(sorted)
-	return &loginStore{dir: filepath.Join(config, "fastqueue"), key: strings.Join(slices.Compact(sorted), ",")}, nil
+	return &loginStore{
+		dir: filepath.Join(config, "fastqueue"), key: strings.Join(slices.Compact(sorted), ","),
+		alone: make(chan struct{}, 1),
+		warn:  func(text string) { fmt.Fprintln(os.Stderr, "fastqueue:", text) }, write: cluster.WriteFile,
+	}, nil
 }
 
 func (s *loginStore) path() string { return filepath.Join(s.dir, loginFile) }
@@ -61,11 +85,11 @@ func (s *loginStore) readAll() (map[string]keptLogin, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return all, nil
 	}
-	if err == nil {
-		err = json.Unmarshal(b, &all)
-	}
 	if err != nil {
-		return nil, fmt.Errorf("logins in %s (delete it and log in again if it is damaged): %w", s.path(), err)
+		return nil, fmt.Errorf("logins: %w", err)
+	}
+	if err := json.Unmarshal(b, &all); err != nil {
+		return nil, damagedLoginsError{s.path(), err}
 	}
 	return all, nil
 }
@@ -78,16 +102,31 @@ func (s *loginStore) read() (keptLogin, error) {
 
 // Update implements client.TokenStore. Tokens that become empty remove the login.
 func (s *loginStore) Update(ctx context.Context, renew func(client.Tokens) (client.Tokens, error)) (err error) {
-	lock, err := s.lock(ctx)
-	if err != nil {
-		return err
+	select {
+	case s.alone <- struct{}{}:
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
-	defer func() { err = errors.Join(err, lock.Close()) }()
+	defer func() { <-s.alone }()
+	lock, err := s.lock(ctx)
+	if err != nil && (ctx.Err() != nil || s.username != "") {
+		return err // a log-in whose tokens can't be kept is not begun
+	}
+	if err == nil {
+		defer func() { err = errors.Join(err, lock.Close()) }()
+	}
 	all, err := s.readAll()
+	if damaged, ok := errors.AsType[damagedLoginsError](err); ok && s.username != "" {
+		s.warn(fmt.Sprintf("the file of logins %s was damaged (%v) and is replaced", s.path(), damaged.err))
+		all, err = map[string]keptLogin{}, nil
+	}
 	if err != nil {
 		return err
 	}
 	old := all[s.key]
+	if s.memory != nil {
+		old = *s.memory
+	}
 	tokens, err := renew(old.Tokens)
 	if err != nil {
 		return err
@@ -99,14 +138,30 @@ func (s *loginStore) Update(ctx context.Context, renew func(client.Tokens) (clie
 	if now == old {
 		return nil
 	}
-	if all[s.key] = now; tokens == (client.Tokens{}) {
+	return s.keep(all, now)
+}
+
+// keep writes the file with a login that has changed. Tokens that were only renewed are good for this process all the same when that
+// fails; the refresh token in the file is used up.
+func (s *loginStore) keep(all map[string]keptLogin, now keptLogin) error {
+	gone := now.Tokens == (client.Tokens{})
+	if all[s.key] = now; gone {
 		delete(all, s.key)
 	}
 	b, err := json.MarshalIndent(all, "", "  ")
 	if err != nil {
 		return fmt.Errorf("logins: %w", err)
 	}
-	return cluster.WriteFile(s.path(), append(b, '\n'))
+	err = s.write(s.path(), append(b, '\n'))
+	if err != nil && (gone || s.username != "") {
+		return unwrittenError{fmt.Errorf("logins: %w", err)}
+	}
+	s.memory = nil
+	if err != nil {
+		s.memory = &now
+		s.warn(fmt.Sprintf("the renewed login can't be kept (%v): this command goes on with it, the next one needs a new log-in or an API key", err))
+	}
+	return nil
 }
 
 // lock waits until no other process renews tokens. Closing the result ends the lock, as does the end of the process.
@@ -114,10 +169,14 @@ func (s *loginStore) lock(ctx context.Context) (io.Closer, error) {
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return nil, fmt.Errorf("directory of logins: %w", err)
 	}
-	if err := os.Chmod(s.dir, 0o700); err != nil { // a configuration file may have been there first
+	if err := os.Chmod(s.dir, 0o700); err != nil && s.username != "" { // a configuration file may have been there first
 		return nil, fmt.Errorf("directory of logins: %w", err)
 	}
-	f, err := os.OpenFile(filepath.Join(s.dir, loginLockFile), os.O_RDWR|os.O_CREATE, 0o600)
+	path := filepath.Join(s.dir, loginLockFile)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		f, err = os.Open(path) // can be locked on a disk that is read-only, too
+	}
 	if err != nil {
 		return nil, fmt.Errorf("lock of logins: %w", err)
 	}

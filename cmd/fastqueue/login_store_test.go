@@ -3,14 +3,18 @@ package main
 import (
 	"context"
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/fastqueue/fastqueue/client"
+	"github.com/fastqueue/fastqueue/cluster"
 )
 
 func testLoginStore(t *testing.T, urls ...string) *loginStore {
@@ -117,6 +121,93 @@ func TestWaitingForALoginEndsWithTheContext(t *testing.T) {
 	}
 }
 
+// withoutWriting makes a store behave as on a disk that is read-only: the lock can be taken, nothing can be written. It returns
+// the warnings.
+func withoutWriting(s *loginStore) (warnings *[]string) {
+	warnings = new([]string)
+	s.warn = func(text string) { *warnings = append(*warnings, text) }
+	s.write = func(path string, _ []byte) error { return &os.PathError{Op: "open", Path: path, Err: syscall.EROFS} }
+	return warnings
+}
+
+func TestALoginIsUsedWhereNothingCanBeWritten(t *testing.T) {
+	home := withoutCredentials(t)
+	keepLogin(t, "ada", "fresh", "http://a:1")
+	if err := os.Remove(filepath.Join(home, "fastqueue", loginLockFile)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(filepath.Join(home, "fastqueue", loginLockFile), 0o500); err != nil { // can't be opened for writing
+		t.Fatal(err)
+	}
+	s := testLoginStore(t, "http://a:1")
+	warnings := withoutWriting(s)
+	same := func(old client.Tokens) (client.Tokens, error) { return old, nil }
+	if err := s.Update(t.Context(), same); err != nil || len(*warnings) != 0 {
+		t.Errorf("a fresh login: %v, warnings %q", err, *warnings)
+	}
+	for i, want := range []string{"fresh", "renewed", "renewed again"} { // each renewal begins with what the last one left
+		var had string
+		err := s.Update(t.Context(), func(old client.Tokens) (client.Tokens, error) {
+			had = old.Access
+			return client.Tokens{Access: []string{"renewed", "renewed again", "renewed again"}[i], Refresh: "r"}, nil
+		})
+		if err != nil || had != want {
+			t.Errorf("renewal %d had %q, %v; want %q", i, had, err, want)
+		}
+	}
+	if len(*warnings) != 2 || !strings.Contains((*warnings)[0], "new log-in") {
+		t.Errorf("warnings %q, want one for each renewal that could not be kept", *warnings)
+	}
+}
+
+func TestALoginThatCannotBeKeptOrRemovedIsAnError(t *testing.T) {
+	withoutCredentials(t)
+	keepLogin(t, "ada", "a", "http://a:1")
+	change := func(client.Tokens) (client.Tokens, error) { return client.Tokens{Access: "b", Refresh: "r"}, nil }
+	s := testLoginStore(t, "http://a:1")
+	s.username = "ada"
+	withoutWriting(s)
+	if err := s.Update(t.Context(), change); exitCode(err) != cluster.ExitStorage {
+		t.Errorf("log-in: %v with code %d, want %d", err, exitCode(err), cluster.ExitStorage)
+	}
+
+	node := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{}`)) }))
+	defer node.Close()
+	keepLogin(t, "ada", "a", node.URL)
+	s = testLoginStore(t, node.URL)
+	withoutWriting(s)
+	_, err := endLogin(t.Context(), &connection{urls: []string{node.URL}}, s)
+	if err == nil || strings.Count(err.Error(), syscall.EROFS.Error()) != 1 || exitCode(err) != cluster.ExitStorage {
+		t.Errorf("log-out: %v with code %d; want the reason once, and %d", err, exitCode(err), cluster.ExitStorage)
+	}
+}
+
+func TestADamagedLoginFileIsReplacedOrRemoved(t *testing.T) {
+	withoutCredentials(t)
+	s := testLoginStore(t, "http://a:1")
+	keepLogin(t, "ada", "a", "http://a:1")
+	damage := func() {
+		if err := os.WriteFile(s.path(), []byte("{"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var warnings []string
+	s.warn = func(text string) { warnings = append(warnings, text) }
+	damage()
+	if message, err := endLogin(t.Context(), &connection{urls: []string{"http://a:1"}}, s); err != nil || !strings.Contains(message, "no login") || fileExists(s.path()) {
+		t.Errorf("log-out: %q, %v, the file is there: %t", message, err, fileExists(s.path()))
+	}
+	damage()
+	s.username = "bob"
+	err := s.Update(t.Context(), func(client.Tokens) (client.Tokens, error) { return client.Tokens{Access: "b", Refresh: "r"}, nil })
+	if got, readErr := s.read(); err != nil || readErr != nil || got.Username != "bob" {
+		t.Errorf("log-in: %v, then %+v, %v", err, got, readErr)
+	}
+	if len(warnings) != 2 {
+		t.Errorf("warnings %q, want one each", warnings)
+	}
+}
+
 func TestADamagedLoginFileSaysWhatToDo(t *testing.T) {
 	withoutCredentials(t)
 	keepLogin(t, "ada", "a", "http://a:1")
@@ -124,7 +215,7 @@ func TestADamagedLoginFileSaysWhatToDo(t *testing.T) {
 	if err := os.WriteFile(s.path(), []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.read(); err == nil || !strings.Contains(err.Error(), "delete it and log in again") {
+	if _, err := s.read(); err == nil || !strings.Contains(err.Error(), "log in again") {
 		t.Errorf("error %v", err)
 	}
 }

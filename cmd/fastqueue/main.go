@@ -12,22 +12,19 @@ import (
 )
 
 func main() {
-	ctx, stop := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	go func() { // the first signal begins an orderly end, the second one ends the process at once
-		<-signals
-		stop()
-		<-signals
-		os.Exit(1)
-	}()
-	if err := run(ctx, os.Args[1:]); err != nil {
-		fmt.Fprintln(os.Stderr, "fastqueue:", err)
-		os.Exit(exitCode(err))
+	err := run(untilStopped(signals, exit), os.Args[1:])
+	if err == nil {
+		return
 	}
+	if !isQuiet(err) {
+		fmt.Fprintln(os.Stderr, "fastqueue:", err)
+	}
+	exit(exitCode(err))
 }
 
-// exit ends the process on the spot, for a node that must not go on.
+// exit ends the process on the spot, also for a node that must not go on.
 func exit(code int) { os.Exit(code) }
 
 // run carries out one command line. It returns when the command is done or ctx ends.

@@ -2,12 +2,40 @@ package main
 
 import (
 	"bytes"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/fastqueue/fastqueue/client"
 )
+
+// Settings that several verbs share may stand in the environment, where a flag that was typed would be of no use.
+func TestSharedSettingsDoNotContradictEachOther(t *testing.T) {
+	withoutCredentials(t)
+	t.Setenv("FASTQUEUE_CONCURRENCY", "4")
+	t.Setenv("FASTQUEUE_OUTPUT", "json")
+	for _, line := range []string{"receive jobs", "receive jobs --exec true"} {
+		if err := run(t.Context(), strings.Fields(line)); exitCode(err) != exitDenied { // it gets as far as to look for a login
+			t.Errorf("%s: error %v with code %d, want %d", line, err, exitCode(err), exitDenied)
+		}
+	}
+}
+
+func TestALineThatIsNoTextIsNamed(t *testing.T) {
+	node := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"Successful":[{"Id":"0","MessageId":"m1"}]}`)
+	}))
+	defer node.Close()
+	withoutCredentials(t)
+	t.Setenv("FASTQUEUE_TOKEN", "t")
+	err := run(t.Context(), []string{"send", "jobs", "--url", node.URL, "--lines", "--body-file", secretFile(t, "lines", "good\nbad \xff\nnever")})
+	if exitCode(err) != exitPartly || !strings.Contains(err.Error(), "line 2") || !strings.Contains(err.Error(), "base64") {
+		t.Errorf("error %v with code %d; want %d and the line", err, exitCode(err), exitPartly)
+	}
+}
 
 // TestMessageVerbsRefuseWrongCommandLines needs no node: nothing is asked.
 func TestMessageVerbsRefuseWrongCommandLines(t *testing.T) {
@@ -26,6 +54,21 @@ func TestMessageVerbsRefuseWrongCommandLines(t *testing.T) {
 		{"receive jobs --exec true --visibility-timeout 1", "at least 2s"},
 		{"receive jobs --exec true --concurrency 0", "--concurrency 0"},
 		{"receive jobs -o xml", "table or json"},
+		{"receive jobs --exec=", "--exec"},
+		{"receive jobs --concurrency 2", "--concurrency"},
+		{"receive jobs --exec true -o json", "--output json"},
+		{"receive jobs --max x", `--max "x": a whole number is needed`},
+		{"receive jobs --max 99999999999999999999", "too large"},
+		{"receive jobs --wait 1.5s", `--wait "1.5s": whole seconds are needed`},
+		{"receive", "QUEUE is missing; usage: fastqueue receive QUEUE [flags]; for example: fastqueue receive jobs --wait 20s --delete"},
+		{"receive jobs more", `"more" is one argument too many`},
+		{"delete", "QUEUE and HANDLE are missing"},
+		{"delete jobs", "HANDLE is missing"},
+		{"send jobs a b", `"b" is one argument too many`},
+		{"send jobs \xff", "base64"},
+		{"send jobs body --attribute k=\xff", "base64"},
+		{"auth set-role ada", "admin|user is missing"},
+		{"join", "TARGET is missing"},
 		{"send jobs body --body-file f", "two bodies"},
 		{"send jobs body --lines", "--lines"},
 		{"send jobs --body-file /absent", "--body-file"},
@@ -97,7 +140,7 @@ func TestLinesFillARequest(t *testing.T) {
 
 func TestABodyHasALimit(t *testing.T) {
 	for n, ok := range map[int]bool{0: false, 1: true, maxBodyBytes: true, maxBodyBytes + 1: false} {
-		got, err := readBody(bytes.NewReader(make([]byte, n)))
+		got, err := readBody(bytes.NewReader(make([]byte, n))) // zeros are text, too
 		if (err == nil) != ok || ok && len(got) != n || !ok && exitCode(err) != exitUsage {
 			t.Errorf("%d bytes: read %d, %v", n, len(got), err)
 		}

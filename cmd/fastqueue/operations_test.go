@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"regexp"
@@ -172,6 +173,26 @@ func TestSecretsAndExitCodesAreDocumented(t *testing.T) {
 		have[strings.Trim(row[0], "`")] = row[1]
 	}
 	compareTables(t, have, want)
+}
+
+// TestSamplesShowTheQuestions compares what verbs ask with the samples that show them.
+func TestSamplesShowTheQuestions(t *testing.T) {
+	withoutCredentials(t)
+	t.Setenv(tokenVariable, "t")
+	document := repositoryFile(t, "docs/operations.md")
+	for line, name := range map[string]string{"cluster remove n3": "n3", "queue purge jobs": "jobs"} {
+		var asked bytes.Buffer
+		root := newRootCommand()
+		root.SetArgs(strings.Fields(line))
+		root.SetIn(strings.NewReader("no\n"))
+		root.SetErr(&asked)
+		if err := root.ExecuteContext(t.Context()); exitCode(err) != exitUsage {
+			t.Errorf("%s, not confirmed: error %v with code %d, want %d", line, err, exitCode(err), exitUsage)
+		}
+		if want := "$ fastqueue " + line + "\n" + asked.String() + name + "\n"; !strings.Contains(document, want) {
+			t.Errorf("docs/operations.md does not show\n%s", want)
+		}
+	}
 }
 
 // TestAlertsLeadToARunbook looks for the place that each alert names.

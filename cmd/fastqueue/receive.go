@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/fastqueue/fastqueue/client"
 )
@@ -37,7 +38,7 @@ With --follow it goes on until it is stopped.
 With --exec it is a worker: every message is the standard input of CMD, which runs through sh. When CMD ends with 0 the message
 is deleted; otherwise it is ready again after 1 s, twice as long each time it fails, and 5 minutes at most. The lease is extended while CMD
 runs. A stopped worker (SIGTERM, Ctrl-C) lets the jobs go on for 30 s, then ends them, and their messages are ready again at
-once. Every message is worked on at least once, so CMD must bear doing it twice. CMD finds in its environment:
+once. A second Ctrl-C ends them now, with everything that they started. Every message is worked on at least once, so CMD must bear doing it twice. CMD finds in its environment:
 
   FASTQUEUE_QUEUE, FASTQUEUE_MESSAGE_ID
   FASTQUEUE_RECEIVE_COUNT       how often the message was received, 1 at first
@@ -71,9 +72,16 @@ func newReceiveCommand() *cobra.Command {
 	return c
 }
 
-// validate refuses flags that are out of range or contradict each other.
-func (o *receiveOptions) validate() error {
+// validate refuses flags that are out of range or contradict each other. A variable or the configuration file may set what only some
+// uses of the verb need, so only a flag that was typed has to be of use.
+func (o *receiveOptions) validate(f *pflag.FlagSet) error {
 	switch {
+	case f.Changed("exec") && strings.TrimSpace(o.command) == "":
+		return errors.New("--exec: the command is empty; without --exec messages are printed")
+	case o.command == "" && isTyped(f.Lookup("concurrency")):
+		return errors.New("--concurrency says nothing without --exec: it is how many commands run at a time")
+	case o.command != "" && o.out.json() && isTyped(f.Lookup("output")):
+		return errors.New("--output json says nothing with --exec: what is printed is what the commands print")
 	case o.max < 1 || o.max > client.MaxBatch && (o.command == "" || o.follow):
 		return fmt.Errorf("--max %d: want 1 to %d, or more with --exec and without --follow", o.max, client.MaxBatch)
 	case o.wait.value > client.DefaultWait:
@@ -89,7 +97,7 @@ func (o *receiveOptions) validate() error {
 }
 
 func (o *receiveOptions) receive(c *cobra.Command, queue string) error {
-	if err := o.validate(); err != nil {
+	if err := o.validate(c.Flags()); err != nil {
 		return usage(err)
 	}
 	api, err := openFor(&o.to, &o.out)
@@ -117,6 +125,9 @@ func (o *receiveOptions) receiveOnce(c *cobra.Command, api *client.Client, queue
 		wanted.Wait = client.DefaultWait
 	}
 	deliveries, err := api.Receive(c.Context(), queue, wanted)
+	if errors.Is(err, context.Canceled) && c.Context().Err() != nil {
+		return nil, stoppedError{} // what it took is given back by the node that sees it go
+	}
 	if err != nil {
 		return nil, fmt.Errorf("receive from %s: %w", queue, err)
 	}

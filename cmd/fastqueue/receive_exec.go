@@ -3,28 +3,22 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"os"
-	"os/exec"
 	"strconv"
-	"strings"
 	"sync/atomic"
-	"syscall"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/fastqueue/fastqueue/client"
 )
 
-const (
-	jobKillDelay      = 10 * time.Second // between SIGTERM and SIGKILL for a command that must end
-	maxAttributesText = 64 << 10         // of attributes in the environment, where the system takes 128 KiB
-)
+// maxAttributesText is how many bytes of attributes the environment takes up; the system takes 128 KiB of one variable.
+const maxAttributesText = 64 << 10
 
-// jobCount counts what a worker did.
+// jobCount counts what a worker does.
 type jobCount struct {
-	done, failed atomic.Int64
+	running, done, failed atomic.Int64
 }
 
 // work runs the command for messages until it is stopped, or without --follow until there are no more.
@@ -39,8 +33,13 @@ func (o *receiveOptions) work(c *cobra.Command, api *client.Client, queue string
 		wanted.Limit = o.max
 	}
 	var count jobCount
+	hurry := hurried(c.Context())
+	untold := context.AfterFunc(c.Context(), func() { tellStopping(c, count.running.Load()) })
+	defer untold()
 	err := api.Work(c.Context(), queue, wanted, func(ctx context.Context, d client.Delivery) error {
-		err := o.run(ctx, c, queue, &d)
+		count.running.Add(1)
+		defer count.running.Add(-1)
+		err := o.run(ctx, c, queue, &d, hurry)
 		if err != nil {
 			count.failed.Add(1)
 			return err
@@ -48,26 +47,35 @@ func (o *receiveOptions) work(c *cobra.Command, api *client.Client, queue string
 		count.done.Add(1)
 		return nil
 	})
+	if err == nil && isClosed(hurry) {
+		return errors.New("stopped at once; messages whose commands were ended are received again later")
+	}
 	if failed := count.failed.Load(); err == nil && failed > 0 && !o.follow {
 		err = afterSome(int(count.done.Load()), fmt.Errorf("%d of %d commands failed; their messages are received again later", failed, failed+count.done.Load()))
 	}
 	return err
 }
 
-// run runs the command for one message. It has a process group of its own, so that a Ctrl-C meant for the worker lets it finish.
-func (o *receiveOptions) run(ctx context.Context, c *cobra.Command, queue string, d *client.Delivery) error {
-	cmd := exec.CommandContext(ctx, "sh", "-c", o.command)
-	cmd.Stdin = strings.NewReader(d.Body)
-	cmd.Stdout, cmd.Stderr = c.OutOrStdout(), c.ErrOrStderr()
-	cmd.Env = append(os.Environ(), jobEnvironment(queue, d)...)
-	cmd.SysProcAttr = childAttributes()
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
-	cmd.WaitDelay = jobKillDelay
-	err := cmd.Run()
-	if err != nil && ctx.Err() != nil {
-		err = fmt.Errorf("%w: %w", context.Cause(ctx), err)
+// tellStopping says why the program does not end at once.
+func tellStopping(c *cobra.Command, running int64) {
+	if running == 0 {
+		return
 	}
-	return err
+	jobs := "1 job"
+	if running > 1 {
+		jobs = fmt.Sprintf("%d jobs", running)
+	}
+	c.PrintErrf("stopping: waiting up to %d s for %s; press Ctrl-C again to end them now\n", int(client.DefaultDrainTime.Seconds()), jobs)
+}
+
+// isClosed says whether a channel is closed on which nothing is sent.
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
 }
 
 // jobEnvironment tells a command of its message.

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"fmt"
+	"errors"
 	"strconv"
 	"time"
 
@@ -32,7 +32,7 @@ func (s *secondsFlag) Set(text string) error {
 		d, err = time.Duration(n)*time.Second, nil
 	}
 	if err != nil || d < 0 || d%time.Second != 0 {
-		return fmt.Errorf("%q: want whole seconds, such as 90 or 1m30s", text)
+		return errors.New("whole seconds are needed, such as 90 or 1m30s")
 	}
 	s.value, s.given = d, true
 	return nil

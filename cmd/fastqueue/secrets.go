@@ -28,15 +28,8 @@ const (
 // data directory for the operator. None has a built-in default.
 func founding(dataDir string) (cluster.Founding, error) {
 	// Both are looked at before either is written: a refused start must not leave a file that a later one contradicts.
-	if token := os.Getenv(joinTokenVariable); token != "" {
-		if _, err := transport.JoinKey(token); err != nil {
-			return cluster.Founding{}, fmt.Errorf("%s: %w", joinTokenVariable, err)
-		}
-	}
-	if password := os.Getenv(adminVariable); password != "" {
-		if err := auth.CheckPassword(password); err != nil {
-			return cluster.Founding{}, fmt.Errorf("%s: %w", adminVariable, err)
-		}
+	if err := checkGivenSecrets(); err != nil {
+		return cluster.Founding{}, err
 	}
 	token, err := secret(joinTokenVariable, filepath.Join(dataDir, joinTokenFile), transport.NewJoinToken)
 	if err != nil {
@@ -51,6 +44,21 @@ func founding(dataDir string) (cluster.Founding, error) {
 		return cluster.Founding{}, fmt.Errorf("hash of the admin password: %w", err)
 	}
 	return cluster.Founding{JoinToken: token, AdminName: adminName, AdminPasswordHash: hash}, nil
+}
+
+// checkGivenSecrets refuses secrets of the environment with which no cluster can begin.
+func checkGivenSecrets() error {
+	if token := os.Getenv(joinTokenVariable); token != "" {
+		if _, err := transport.JoinKey(token); err != nil {
+			return usage(fmt.Errorf("%s: %w", joinTokenVariable, err))
+		}
+	}
+	if password := os.Getenv(adminVariable); password != "" {
+		if err := auth.CheckPassword(password); err != nil {
+			return usage(fmt.Errorf("%s: %w", adminVariable, err))
+		}
+	}
+	return nil
 }
 
 // secret takes a secret from the environment, or from the file that an earlier try left, or makes one. A file that says
@@ -79,22 +87,22 @@ func newPassword() string {
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
-// joinToken finds the token that a joining node was given: flag, file or environment.
+// joinToken finds the token that a joining node was given: flag, file or environment. Its errors are faults of the command line.
 func joinToken(flag, file string) (string, error) {
 	switch {
 	case flag != "" && file != "":
-		return "", errors.New("--token and --token-file are two ways to say the same: give one")
+		return "", usage(errors.New("--token and --token-file are two ways to say the same: give one"))
 	case flag != "":
 		return flag, nil
 	case file != "":
 		b, err := os.ReadFile(file)
 		if err != nil {
-			return "", fmt.Errorf("read --token-file: %w", err)
+			return "", usage(fmt.Errorf("read --token-file: %w", err))
 		}
 		return strings.TrimSpace(string(b)), nil
 	}
 	if token := os.Getenv(joinTokenVariable); token != "" {
 		return token, nil
 	}
-	return "", fmt.Errorf("a join token is needed: --token, --token-file or %s; the first node keeps it in its data directory as %s", joinTokenVariable, joinTokenFile)
+	return "", usage(fmt.Errorf("a join token is needed: --token, --token-file or %s; the first node keeps it in its data directory as %s", joinTokenVariable, joinTokenFile))
 }

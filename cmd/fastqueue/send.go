@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"text/tabwriter"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -97,6 +98,9 @@ func (o *sendOptions) template() (client.Message, error) {
 		if m.Attributes == nil {
 			m.Attributes = map[string]client.Attribute{}
 		}
+		if !utf8.ValidString(a) {
+			return m, fmt.Errorf("--attribute %q: only UTF-8 text can be sent: encode the value, for example with base64", name)
+		}
 		m.Attributes[name] = client.StringAttribute(value)
 	}
 	return m, nil
@@ -141,5 +145,13 @@ func readBody(r io.Reader) (string, error) {
 	case b.Len() == 0:
 		return "", usage(errors.New("the body is empty: a message has at least one byte"))
 	}
-	return b.String(), nil
+	return b.String(), checkText("the body", b.String())
+}
+
+// checkText refuses what the API can't carry, since JSON is text.
+func checkText(what, text string) error {
+	if utf8.ValidString(text) {
+		return nil
+	}
+	return usage(fmt.Errorf("%s is not UTF-8 text, and only that can be sent: encode it, for example: base64 -w0 FILE | fastqueue send QUEUE", what))
 }

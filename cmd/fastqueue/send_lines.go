@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -56,6 +57,10 @@ func (o *sendOptions) sendLines(c *cobra.Command, api *client.Client, queue stri
 		m := template
 		if m.Body = lines.Text(); m.Body == "" {
 			continue
+		}
+		if err := checkText("line "+strconv.Itoa(number), m.Body); err != nil {
+			err = errors.Join(flush(), err)
+			return afterSome(sent, err)
 		}
 		if !batch.fits(m) {
 			if err := flush(); err != nil {

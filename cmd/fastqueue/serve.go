@@ -38,6 +38,9 @@ func serve(ctx context.Context, o nodeOptions) error {
 	if err := o.complete(); err != nil {
 		return usage(err)
 	}
+	if err := checkDataDir(o.dataDir); err != nil {
+		return usage(err)
+	}
 	d, err := openDaemon(ctx, o)
 	if err != nil {
 		return unlessStopped(ctx, err)
@@ -72,7 +75,10 @@ func (d *daemon) start(ctx context.Context) error {
 func (d *daemon) joinOrFound(ctx context.Context) error {
 	token := os.Getenv(joinTokenVariable)
 	if token == "" {
-		return fmt.Errorf("--peers needs a join token in %s, the same one on all nodes; make one with: openssl rand -base64 32", joinTokenVariable)
+		return usage(fmt.Errorf("--peers needs a join token in %s, the same one on all nodes; make one with: openssl rand -base64 32", joinTokenVariable))
+	}
+	if err := checkGivenSecrets(); err != nil {
+		return err
 	}
 	return d.node.JoinOrFound(ctx, token, func() (cluster.Founding, error) { return founding(d.options.dataDir) })
 }
