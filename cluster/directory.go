@@ -123,7 +123,7 @@ func (n *Node) loadAddresses() error {
 	read := map[string]*fsmpb.Member{}
 	err = json.Unmarshal(b, &read)
 	for id, m := range read {
-		if m.GetId() != id {
+		if id == "" || m.GetId() != id {
 			err = errors.Join(err, fmt.Errorf("%q is not a member's record", id))
 		}
 	}

@@ -96,7 +96,7 @@ func readLocalSecret(dataDir string) (string, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return "", fmt.Errorf("%s does not exist: --data-dir must name the data directory of a node that runs on this machine", path)
 	case errors.Is(err, fs.ErrPermission):
-		return "", exitError{fmt.Errorf("%w: run this as the user that the node runs as, or as root: sudo fastqueue auth reset-password ...", err), exitDenied}
+		return "", exitError{fmt.Errorf("%w: run this as the user that the node runs as, or as root with sudo", err), exitDenied}
 	case err != nil:
 		return "", fmt.Errorf("local secret: %w", err)
 	}
