@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -48,7 +49,8 @@ func TestFailedLoginsAreLogged(t *testing.T) {
 func TestFailedLoginsAreLoggedBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
-		f := failedLogins{logger: hclog.New(&hclog.LoggerOptions{Output: &log, DisableTime: true})}
+		var writing sync.Mutex // guards log: the count is written by a timer's goroutine
+		f := failedLogins{logger: hclog.New(&hclog.LoggerOptions{Output: &log, DisableTime: true, Mutex: &writing})}
 		r := &request{http: httptest.NewRequest("POST", "/v1/auth/login", nil)}
 		try := func(n int) {
 			for range n {
@@ -58,6 +60,8 @@ func TestFailedLoginsAreLoggedBounded(t *testing.T) {
 		expect := func(lines int, count string) {
 			t.Helper()
 			synctest.Wait()
+			writing.Lock()
+			defer writing.Unlock()
 			if got := strings.Count(log.String(), "user=bob"); got != lines || strings.Contains(log.String(), "not_listed") != (count != "") || !strings.Contains(log.String(), count) {
 				t.Errorf("after %d of %d lines and %q: %s", got, lines, count, log.String())
 			}

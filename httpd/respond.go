@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"strconv"
 	"time"
 
@@ -201,6 +202,9 @@ func (s *Server) reply(w http.ResponseWriter, rt *route, r *request, value any, 
 	}
 	if writeErr := s.respond(w, a, text); writeErr != nil {
 		s.logger.Debug("answer not written", "request_id", r.id, "error", writeErr)
+		if errors.Is(writeErr, os.ErrDeadlineExceeded) {
+			s.metrics.slowClients.Inc()
+		}
 	}
 	return a, err
 }
