@@ -38,8 +38,7 @@ type call struct {
 	attempt time.Duration // the longest time of one try, where that is shorter than the client's; 0: the client's
 	lastTry time.Time     // no further try begins after it; zero: any may
 
-	mayBeAnonymous bool   // carries a token only if there is one or a way to get it
-	authorization  string // the Authorization header, if it is not the session's
+	authorization string // the Authorization header, if it is not the session's
 }
 
 // do carries out a call and gives it the id under which the nodes' logs have it, the same for every try: on the node that answered last, and on the next ones while that cannot repeat an effect.
@@ -52,7 +51,7 @@ func (c *Client) do(ctx context.Context, r call) error {
 			return fmt.Errorf("request: %w", err)
 		}
 	}
-	if r.anonymous || r.authorization != "" || r.mayBeAnonymous && !c.sessions.hasCredentials() {
+	if r.anonymous || r.authorization != "" {
 		return c.tryPatiently(ctx, &r, body, r.authorization)
 	}
 	token, err := c.Token(ctx)

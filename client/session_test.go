@@ -21,6 +21,7 @@ type fakeAuth struct {
 	mu       sync.Mutex
 	newest   Tokens
 	given    int
+	closed   bool     // who registers a user must say who asks
 	requests []string // paths of /v1/auth, in their order
 	sent     []string // Authorization headers of the other requests
 }
@@ -65,6 +66,8 @@ func (a *fakeAuth) answer(w http.ResponseWriter, r *http.Request) {
 	case path == "logout":
 		a.newest = Tokens{}
 		says(200, `{"message":"ok"}`)(w, r)
+	case path == "register" && a.closed && r.Header.Get("Authorization") == "":
+		says(403, `{"code":"registration_closed","outcome":"not_applied"}`)(w, r)
 	case isAuth:
 		says(200, `{"username":"ada"}`)(w, r)
 	case r.Header.Get("Authorization") == "Bearer "+a.newest.Access:
@@ -228,17 +231,23 @@ func TestAnAPIKeyIsSentAndNeverRenewed(t *testing.T) {
 	}
 }
 
-func TestRegisterTakesACredentialAlongIfThereIsOne(t *testing.T) {
+func TestRegisterUsesACredentialOnlyWhereItMust(t *testing.T) {
+	admin := Config{Username: "admin", Password: "secret password"}
 	for _, test := range []struct {
 		name   string
+		closed bool
 		config Config
 		want   []string
+		fails  bool
 	}{
-		{"nobody", Config{}, []string{"register"}},
-		{"a user", Config{Username: "admin", Password: "secret password"}, []string{"login", "register"}},
+		{"open", false, Config{}, []string{"register"}, false},
+		{"open, as the user to be", false, admin, []string{"register"}, false},
+		{"closed", true, Config{}, []string{"register"}, true},
+		{"closed, as an admin", true, admin, []string{"register", "login", "register"}, false},
 	} {
 		a, c := startFakeAuth(t, test.config)
-		if err := c.Register(t.Context(), "ada", "secret password"); err != nil || !slices.Equal(a.requests, test.want) {
+		a.closed = test.closed
+		if err := c.Register(t.Context(), "ada", "secret password"); (err != nil) != test.fails || !slices.Equal(a.requests, test.want) {
 			t.Errorf("%s: %v, requests %v, want %v", test.name, err, a.requests, test.want)
 		}
 	}

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"net/http"
 	"net/url"
@@ -33,9 +34,16 @@ type credentials struct {
 }
 
 // Register makes a new user. An existing name is refused with status 409; without an admin's credentials it is refused with
-// CodeRegistrationClosed where admins make the users.
+// CodeRegistrationClosed where admins make the users. The credentials are only used there: they may be those of the user who
+// is about to be.
 func (c *Client) Register(ctx context.Context, username, password string) error {
-	return c.do(ctx, call{method: http.MethodPost, path: "/auth/register", in: credentials{username, password}, mayBeAnonymous: true})
+	register := call{method: http.MethodPost, path: "/auth/register", in: credentials{username, password}, anonymous: true}
+	err := c.do(ctx, register)
+	if e, ok := errors.AsType[*Error](err); !ok || e.Code != CodeRegistrationClosed || !c.sessions.hasCredentials() {
+		return err
+	}
+	register.anonymous = false
+	return c.do(ctx, register)
 }
 
 // ChangePassword gives a user another password, which ends its logins but not its API keys.

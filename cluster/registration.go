@@ -1,11 +1,15 @@
 package cluster
 
-import "github.com/hashicorp/raft"
+import (
+	"context"
+
+	"github.com/hashicorp/raft"
+)
 
 // RegistrationClosed tells whether only admins may make users here: this node was started so, or another member has said
 // that it was. The strictest member wins, since users belong to the whole cluster: a node that is added without the flag
-// does not open it. A node that has heard of no other member yet does not know, and is closed.
-func (n *Node) RegistrationClosed() bool {
+// does not open it. A node that has heard of no other member yet asks them, and is closed while none answers.
+func (n *Node) RegistrationClosed(ctx context.Context) bool {
 	if n.config.RegistrationClosed {
 		return true
 	}
@@ -13,13 +17,23 @@ func (n *Node) RegistrationClosed() bool {
 	if r == nil {
 		return true
 	}
+	closed, known := n.closedByOthers(r)
+	if !known {
+		n.pollOnce(ctx)
+		closed, known = n.closedByOthers(r)
+	}
+	return closed || !known
+}
+
+func (n *Node) closedByOthers(r *replica) (closed, known bool) {
 	servers := r.servers()
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return closedByOthers(r.id, servers, n.statuses)
+	return strictest(r.id, servers, n.statuses)
 }
 
-func closedByOthers(self string, servers []raft.Server, statuses map[string]memberStatus) bool {
+// strictest is what the other members say; known is false when there are some and none has said anything.
+func strictest(self string, servers []raft.Server, statuses map[string]memberStatus) (closed, known bool) {
 	others, heard := 0, 0
 	for _, s := range servers {
 		if string(s.ID) == self {
@@ -29,9 +43,9 @@ func closedByOthers(self string, servers []raft.Server, statuses map[string]memb
 		if status, ok := statuses[string(s.ID)]; ok {
 			heard++
 			if status.RegistrationClosed {
-				return true
+				return true, true
 			}
 		}
 	}
-	return others > 0 && heard == 0
+	return false, others == 0 || heard > 0
 }

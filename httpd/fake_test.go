@@ -69,7 +69,7 @@ func (n *fakeNode) Now() time.Time {
 
 func (n *fakeNode) Keys(context.Context) (*fsmpb.Keys, error) { return n.keys, n.keysErr }
 func (n *fakeNode) Ready() []string                           { return n.notReady }
-func (n *fakeNode) RegistrationClosed() bool                  { return n.closed }
+func (n *fakeNode) RegistrationClosed(context.Context) bool   { return n.closed }
 func (n *fakeNode) Draining() bool                            { return n.draining }
 
 func (n *fakeNode) Cluster() cluster.View {

@@ -33,7 +33,7 @@ type Node interface {
 	// Cluster is this node's view of the cluster; it needs no leader.
 	Cluster() cluster.View
 	// RegistrationClosed says that only admins make users here.
-	RegistrationClosed() bool
+	RegistrationClosed(ctx context.Context) bool
 	// Ready returns the reasons why this node should get no requests; none means that it should.
 	Ready() []string
 	// Draining says that this node is about to stop.

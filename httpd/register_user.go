@@ -27,7 +27,7 @@ func (s *Server) registerUser(ctx context.Context, r *request) (any, error) {
 		return nil, err
 	}
 	cmd := &fsmpb.Command{}
-	closed := s.node.RegistrationClosed()
+	closed := s.node.RegistrationClosed(ctx)
 	if closed {
 		if err := s.admitRegistrar(ctx, r); err != nil {
 			return nil, err

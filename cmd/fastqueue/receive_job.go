@@ -55,8 +55,8 @@ func (o *receiveOptions) run(ctx context.Context, c *cobra.Command, queue string
 	go func() {
 		select {
 		case <-hurry:
+			end(hurriedError{})           // first, so that run knows why the command ended
 			_ = j.signal(syscall.SIGKILL) // what has ended already is what is wanted
-			end(hurriedError{})
 		case <-ended:
 		}
 	}()
