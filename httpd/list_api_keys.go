@@ -20,7 +20,7 @@ func (s *Server) listAPIKeys(ctx context.Context, r *request) (any, error) {
 	if _, ok := parseID(at.after); !ok && at.after != "" {
 		return nil, invalid("after", "be the id that ended the page before, a whole number")
 	}
-	keys, more, err := collect(at, func(after string, limit uint32) ([]*fsmpb.APIKey, bool, error) {
+	keys, next, err := collect(at, func(after string, limit uint32) ([]*fsmpb.APIKey, bool, error) {
 		id, _ := parseID(after)
 		result, err := read(ctx, &fsmpb.Query{
 			Principal: r.principal(),
@@ -32,10 +32,9 @@ func (s *Server) listAPIKeys(ctx context.Context, r *request) (any, error) {
 		return nil, err
 	}
 	out := apiKeyList{APIKeys: make([]apiKeyView, 0, len(keys))}
-	last, now := "", s.node.Now()
+	now := s.node.Now()
 	for _, k := range keys {
 		out.APIKeys = append(out.APIKeys, viewOfAPIKey(k, now))
-		last = idOf(k.GetId())
 	}
-	return pageOf(r, p, out, more, last), nil
+	return pageOf(r, p, out, next), nil
 }

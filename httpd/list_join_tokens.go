@@ -36,9 +36,9 @@ func (s *Server) listJoinTokens(ctx context.Context, r *request) (any, error) {
 			continue
 		}
 		if at.limit > 0 && len(out.JoinTokens) == at.limit {
-			return pageOf(r, p, out, true, out.JoinTokens[at.limit-1].ID), nil
+			return pageOf(r, p, out, out.JoinTokens[at.limit-1].ID), nil
 		}
 		out.JoinTokens = append(out.JoinTokens, joinTokenView{ID: k.GetId(), Created: timestampOrNull(k.GetCreatedMs())})
 	}
-	return pageOf(r, p, out, false, ""), nil
+	return pageOf(r, p, out, ""), nil
 }

@@ -16,7 +16,7 @@ func (s *Server) listQueues(ctx context.Context, r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	queues, more, err := collect(at, func(after string, limit uint32) ([]*fsmpb.QueueInfo, bool, error) {
+	queues, next, err := collect(at, func(after string, limit uint32) ([]*fsmpb.QueueInfo, bool, error) {
 		result, err := read(ctx, &fsmpb.Query{
 			Principal: r.principal(),
 			Op:        &fsmpb.Query_ListQueues{ListQueues: &fsmpb.ListQueues{After: after, Limit: limit}},
@@ -27,10 +27,8 @@ func (s *Server) listQueues(ctx context.Context, r *request) (any, error) {
 		return nil, err
 	}
 	out := queueList{Queues: make([]queueView, 0, len(queues))}
-	last := ""
 	for _, q := range queues {
 		out.Queues = append(out.Queues, viewOf(q))
-		last = q.GetName()
 	}
-	return pageOf(r, p, out, more, last), nil
+	return pageOf(r, p, out, next), nil
 }

@@ -24,7 +24,7 @@ func (s *Server) listUsers(ctx context.Context, r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	users, more, err := collect(at, func(after string, limit uint32) ([]*fsmpb.User, bool, error) {
+	users, next, err := collect(at, func(after string, limit uint32) ([]*fsmpb.User, bool, error) {
 		result, err := read(ctx, &fsmpb.Query{
 			Principal: r.principal(),
 			Op:        &fsmpb.Query_ListUsers{ListUsers: &fsmpb.ListUsers{After: after, Limit: limit}},
@@ -35,10 +35,8 @@ func (s *Server) listUsers(ctx context.Context, r *request) (any, error) {
 		return nil, err
 	}
 	out := userList{Users: make([]userView, 0, len(users))}
-	last := ""
 	for _, u := range users {
 		out.Users = append(out.Users, userView{Username: u.GetName(), Role: u.GetRole(), APIKeys: u.GetApiKeys(), Created: timestampOrNull(u.GetCreatedMs())})
-		last = u.GetName()
 	}
-	return pageOf(r, p, out, more, last), nil
+	return pageOf(r, p, out, next), nil
 }

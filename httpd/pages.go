@@ -47,9 +47,9 @@ func (s *Server) list(r *request, own ...string) (parameters, span, reader, erro
 	return p, at, read, err
 }
 
-// collect reads the items of a span, query by query: each is as of its own moment. more says that the list goes on behind
-// them; key is what the next query begins behind.
-func collect[T any](at span, ask func(after string, limit uint32) (items []T, more bool, err error), key func(T) string) (all []T, more bool, err error) {
+// collect reads the items of a span, query by query: each is as of its own moment. key is what the next query begins behind;
+// next is the key of the last item if the list goes on behind it, else empty.
+func collect[T any](at span, ask func(after string, limit uint32) (items []T, more bool, err error), key func(T) string) (all []T, next string, err error) {
 	limit := uint32(maxPage)
 	if at.limit > 0 {
 		limit = uint32(at.limit)
@@ -57,13 +57,16 @@ func collect[T any](at span, ask func(after string, limit uint32) (items []T, mo
 	for after := at.after; ; {
 		items, more, err := ask(after, limit)
 		if err != nil {
-			return nil, false, err
+			return nil, "", err
 		}
 		all = append(all, items...)
-		if at.limit > 0 || !more || len(items) == 0 {
-			return all, more, nil
+		if !more || len(items) == 0 {
+			return all, "", nil
 		}
 		after = key(items[len(items)-1])
+		if at.limit > 0 {
+			return all, after, nil
+		}
 	}
 }
 
@@ -73,15 +76,15 @@ type listAnswer struct {
 	next  string // the URL of the next page, relative to the request's; empty: there is none
 }
 
-// pageOf makes the answer of a page; last is the key of its last item.
-func pageOf(r *request, p parameters, value any, more bool, last string) listAnswer {
-	if !more {
+// pageOf makes the answer of a page; next is the key behind which the next one begins, empty if there is none.
+func pageOf(r *request, p parameters, value any, next string) listAnswer {
+	if next == "" {
 		return listAnswer{value: value}
 	}
 	query := url.Values{}
 	for name, values := range p.Values {
 		query[name] = values
 	}
-	query.Set("after", last)
+	query.Set("after", next)
 	return listAnswer{value: value, next: r.http.URL.EscapedPath() + "?" + query.Encode()}
 }
