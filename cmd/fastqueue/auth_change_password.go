@@ -31,7 +31,7 @@ func newAuthChangePasswordCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			api, err := to.openFor(username, old)
+			api, err := to.openAs(username, old)
 			if err != nil {
 				return err
 			}

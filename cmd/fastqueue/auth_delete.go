@@ -26,7 +26,7 @@ unless --password-file or FASTQUEUE_PASSWORD says it.`,
 			if err != nil {
 				return err
 			}
-			api, err := to.openFor(username, password)
+			api, err := to.openAs(username, password)
 			if err != nil {
 				return err
 			}

@@ -94,7 +94,7 @@ func (o *benchOptions) open() (*client.Client, error) {
 		return nil, err
 	}
 	if password := os.Getenv(adminVariable); password != "" && !hasCredential(&config) {
-		return o.openFor(adminName, password)
+		return o.openAs(adminName, password)
 	}
 	return o.connection.open()
 }

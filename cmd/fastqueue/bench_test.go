@@ -25,7 +25,7 @@ func testBench(t *testing.T, q *fakeQueue, mode string, connections int) (string
 
 func benchClient(t *testing.T, o *benchOptions) *client.Client {
 	t.Helper()
-	c, err := o.openFor("admin", "password")
+	c, err := o.openAs("admin", "password")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,10 +19,7 @@ shown again.`,
   fastqueue join n1:9081 --token-file join-token --data-dir fastqueue-data-4`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if err := o.check(); err != nil {
-				return err
-			}
-			api, err := to.open()
+			api, err := openFor(&to, &o)
 			if err != nil {
 				return err
 			}

@@ -19,7 +19,7 @@ func newClusterJoinTokenListCommand() *cobra.Command {
 		Example: "  fastqueue cluster join-token list",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			api, err := to.open()
+			api, err := openFor(&to, &o)
 			if err != nil {
 				return err
 			}

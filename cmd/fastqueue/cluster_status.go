@@ -48,7 +48,7 @@ LAG is how many log entries a node has not applied, and for how long. CLOCK is t
 }
 
 func clusterStatus(ctx context.Context, from *connection, o *output, stdout, stderr io.Writer) error {
-	api, err := from.open()
+	api, err := openFor(from, o)
 	if err != nil {
 		return err
 	}

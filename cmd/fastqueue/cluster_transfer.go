@@ -23,10 +23,7 @@ none is lost. The former leader stays a member and may be elected again.`,
 			if len(args) > 0 {
 				name = args[0]
 			}
-			if err := o.check(); err != nil {
-				return err
-			}
-			api, err := to.open()
+			api, err := openFor(&to, &o)
 			if err != nil {
 				return err
 			}

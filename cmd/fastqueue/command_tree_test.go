@@ -2,9 +2,12 @@ package main
 
 import (
 	"bytes"
+	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/spf13/cobra"
@@ -81,6 +84,33 @@ func exampleCommands(text string) [][]string {
 		end()
 	}
 	return calls
+}
+
+// TestAnUnknownOutputIsRefusedBeforeAnythingIsDone asks a node that counts: a verb whose answer can't be shown may have no
+// effect, least of all one that makes a secret.
+func TestAnUnknownOutputIsRefusedBeforeAnythingIsDone(t *testing.T) {
+	var asked atomic.Int64
+	node := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Add(1) }))
+	defer node.Close()
+	t.Setenv("FASTQUEUE_API_KEY", "fqk_"+strings.Repeat("A", 43))
+	t.Setenv("FASTQUEUE_URL", node.URL)
+	verbs := 0
+	for _, c := range allCommands(newRootCommand()) {
+		if c.Flags().Lookup("output") == nil || c.Flags().Lookup("url") == nil {
+			continue
+		}
+		args := strings.Fields(c.CommandPath())[1:]
+		for given := []string{}; c.ValidateArgs(given) != nil && len(given) < 3; given = append(given, "x") {
+			args = append(args, "x")
+		}
+		verbs++
+		if err := run(t.Context(), append(args, "--output", "yaml")); exitCode(err) != exitUsage {
+			t.Errorf("%v --output yaml: %v", args, err)
+		}
+	}
+	if verbs < 10 || asked.Load() > 0 {
+		t.Errorf("%d verbs with --output; they made %d requests", verbs, asked.Load())
+	}
 }
 
 func TestExampleCommands(t *testing.T) {

@@ -181,8 +181,8 @@ func (c *connection) userAndPassword(cmd *cobra.Command, args []string) (usernam
 	return username, password, err
 }
 
-// openFor returns a client for requests that prove the user by the password in them.
-func (c *connection) openFor(username, password string) (*client.Client, error) {
+// openAs returns a client for requests that prove the user by the password in them.
+func (c *connection) openAs(username, password string) (*client.Client, error) {
 	return c.connect(client.Config{Username: username, Password: password})
 }
 
