@@ -2,7 +2,9 @@ package client
 
 import (
 	"context"
+	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -27,22 +29,47 @@ type entry struct {
 }
 
 // SendBatch puts up to MaxBatch messages into a queue, in their order. The results stand in the order of the messages; an
-// error means that the whole batch was refused or that its outcome is unknown.
-func (c *Client) SendBatch(ctx context.Context, queue string, messages []Message) ([]EntryResult, error) {
+// error means that the whole batch was refused or that its outcome is unknown. A try whose outcome is unknown is repeated, under
+// the same idempotency key: one for the batch.
+func (c *Client) SendBatch(ctx context.Context, queue string, messages []Message, options ...SendOption) ([]EntryResult, error) {
+	r, err := sendCall(options)
+	if err != nil {
+		return nil, err
+	}
 	entries := make([]entry, len(messages))
 	for i, m := range messages {
 		entries[i] = entry{ID: strconv.Itoa(i), MessageBody: m.Body, MessageAttributes: m.Attributes, DelaySeconds: seconds(m.Delay)}
 	}
-	return c.batch(ctx, queue, "SendMessageBatch", entries)
+	results, err := c.batch(ctx, &r, queue, "SendMessageBatch", entries)
+	if r.unsure() && !slices.ContainsFunc(results, func(e EntryResult) bool { return e.Err == nil }) {
+		stillUnknown(results)
+	}
+	return results, err
 }
 
-// DeleteBatch removes up to MaxBatch received messages. The results stand in the order of the handles.
+// stillUnknown marks the refusals of a batch that stored nothing: it is not remembered, so an earlier try that is still on its
+// way may store something yet.
+func stillUnknown(results []EntryResult) {
+	for _, e := range results {
+		if refusal, ok := errors.AsType[*Error](e.Err); ok {
+			refusal.Outcome = Unknown
+		}
+	}
+}
+
+// DeleteBatch removes up to MaxBatch received messages. The results stand in the order of the handles. As with Delete, what is
+// gone after a try whose outcome is unknown counts as deleted.
 func (c *Client) DeleteBatch(ctx context.Context, queue string, receiptHandles []string) ([]EntryResult, error) {
 	entries := make([]entry, len(receiptHandles))
 	for i, h := range receiptHandles {
 		entries[i] = entry{ID: strconv.Itoa(i), ReceiptHandle: h}
 	}
-	return c.batch(ctx, queue, "DeleteMessageBatch", entries)
+	r := call{repeatable: true}
+	results, err := c.batch(ctx, &r, queue, "DeleteMessageBatch", entries)
+	for i := range results {
+		results[i].Err = r.deleted(results[i].Err)
+	}
+	return results, err
 }
 
 // Visibility is a lease that is to end so long from now.
@@ -58,7 +85,7 @@ func (c *Client) ChangeVisibilityBatch(ctx context.Context, queue string, change
 		s := seconds(v.Timeout)
 		entries[i] = entry{ID: strconv.Itoa(i), ReceiptHandle: v.ReceiptHandle, VisibilityTimeout: &s}
 	}
-	return c.batch(ctx, queue, "ChangeMessageVisibilityBatch", entries)
+	return c.batch(ctx, &call{}, queue, "ChangeMessageVisibilityBatch", entries)
 }
 
 // batchAnswer is the JSON of the server's answer to a batch.
@@ -74,10 +101,11 @@ type batchAnswer struct {
 	} `json:"Failed"`
 }
 
-func (c *Client) batch(ctx context.Context, queue, action string, entries []entry) ([]EntryResult, error) {
+// batch carries out a call with entries.
+func (c *Client) batch(ctx context.Context, r *call, queue, action string, entries []entry) ([]EntryResult, error) {
 	var answer batchAnswer
-	in := message{Action: action, Entries: entries}
-	if err := c.do(ctx, call{method: http.MethodPost, path: messagePath(queue), in: in, out: &answer}); err != nil {
+	r.method, r.path, r.in, r.out = http.MethodPost, messagePath(queue), message{Action: action, Entries: entries}, &answer
+	if err := c.carryOut(ctx, r); err != nil {
 		return nil, err
 	}
 	return answer.results(len(entries)), nil

@@ -33,7 +33,8 @@ type Config struct {
 	// Timeout bounds one attempt at one node; 0 means DefaultTimeout. The context given to a call bounds all attempts.
 	Timeout time.Duration
 	// Patience is how long a call goes on asking all nodes, with pauses, while none of them could have applied it or it is
-	// harmless to repeat: long enough for an election, it hides one. 0 means that each node is asked once.
+	// harmless to repeat: long enough for an election, it hides one. Sends are not repeated for longer than the cluster remembers
+	// them. 0 means that each node is asked once.
 	Patience time.Duration
 	// Transport carries the requests; nil means one of the client's own with keep-alive connections.
 	Transport http.RoundTripper

@@ -73,6 +73,7 @@ func TestFailOverHappensOnlyWhenItCannotRepeatAnEffect(t *testing.T) {
 	unknown := `{"detail":"leader lost","code":"timeout","outcome":"unknown"}`
 	silent := `{"detail":"no leader","code":"no_leader"}`
 	send := func(c *Client) error { _, err := c.Send(t.Context(), "q", Message{Body: "b"}); return err }
+	create := func(c *Client) error { _, err := c.CreateQueue(t.Context(), "q", QueueSettings{}); return err }
 	list := func(c *Client) error { _, err := c.Queues(t.Context()); return err }
 	transfer := func(to string) func(*Client) error {
 		return func(c *Client) error { _, err := c.TransferLeadership(t.Context(), to); return err }
@@ -85,9 +86,16 @@ func TestFailOverHappensOnlyWhenItCannotRepeatAnEffect(t *testing.T) {
 		outcome   Outcome
 	}{
 		{"send, nothing applied", says(503, refused), send, true, ""},
-		{"send, outcome unknown", says(503, unknown), send, false, Unknown},
-		{"send, 503 without an outcome", says(503, silent), send, false, Unknown},
-		{"send, connection lost", hangsUp(), send, false, Unknown},
+		{"send, outcome unknown", says(503, unknown), send, true, ""},
+		{"send, 503 without an outcome", says(503, silent), send, true, ""},
+		{"send, connection lost", hangsUp(), send, true, ""},
+		{"send, a proxy's connection lost", says(502, `<html>`), send, true, ""},
+		{"send, a proxy's patience lost", says(504, `<html>`), send, true, ""},
+		{"create, nothing applied", says(503, refused), create, true, ""},
+		{"create, outcome unknown", says(503, unknown), create, false, Unknown},
+		{"create, 503 without an outcome", says(503, silent), create, false, Unknown},
+		{"create, connection lost", hangsUp(), create, false, Unknown},
+		{"create, a proxy's connection lost", says(502, `<html>`), create, false, Unknown},
 		{"send, queue full", says(429, `{"code":"queue_full","outcome":"not_applied"}`), send, false, NotApplied},
 		{"send, not found", says(404, `{"detail":"Queue not found."}`), send, false, NotApplied},
 		{"send, server's fault", says(500, `{"detail":"internal error"}`), send, false, Unknown},

@@ -20,6 +20,16 @@ type Cluster struct {
 	AgeMs     int64    `json:"age_ms"`  // how long ago the answering node last heard of its leader
 	Summary   string   `json:"summary"` // the state of the cluster in a sentence or two, for people
 	Members   []Member `json:"members"`
+
+	// StateHashes are of the answering node's state: at the last multiples of 1,000 of the log, and where it stands.
+	StateHashes []StateHash `json:"state_hashes"`
+}
+
+// StateHash is the running hash of what the log entries before an index made. Two nodes that name the same index and
+// another hash have different states.
+type StateHash struct {
+	Index uint64 `json:"index"`
+	Hash  string `json:"hash"`
 }
 
 // Member is one node of the cluster, as the answering node knows it.

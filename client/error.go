@@ -49,6 +49,9 @@ func (e *Error) oneAnswer() string {
 	case e.Status >= http.StatusInternalServerError:
 		return fmt.Sprintf("%d %s: %s (request %s)", e.Status, e.Code, e.Detail, e.RequestID)
 	}
+	if e.Outcome == Unknown {
+		return fmt.Sprintf("%d %s: %s (outcome unknown: an earlier try may have had an effect; request %s)", e.Status, e.Code, e.Detail, e.RequestID)
+	}
 	return fmt.Sprintf("%d %s: %s", e.Status, e.Code, e.Detail)
 }
 

@@ -32,20 +32,22 @@ func ExampleClient_Work() {
 	}
 }
 
-// A send that tells apart what is known from what is not.
+// A send that may be made again, also by another process after a crash: the order has one message, whatever happens. It tells
+// apart what is known from what is not.
 func ExampleClient_Send() {
 	c, err := client.New(client.Config{URLs: []string{"http://127.0.0.1:9080"}, Username: "ada", Password: "correct horse battery staple"})
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer c.Close()
-	id, err := c.Send(context.Background(), "orders", client.Message{Body: "hello", Delay: time.Minute})
+	m := client.Message{Body: "hello", Delay: time.Minute}
+	id, err := c.Send(context.Background(), "orders", m, client.IdempotencyKey("order-4711"))
 	switch {
 	case err == nil:
 		fmt.Println("sent", id)
 	case client.OutcomeOf(err) == client.NotApplied:
-		fmt.Println("not sent, and may be sent again:", err)
+		fmt.Println("not sent:", err)
 	default:
-		fmt.Println("perhaps sent; sending it again may make two of it:", err)
+		fmt.Println("perhaps sent; within ten minutes, sending it again under its key makes no second one:", err)
 	}
 }

@@ -31,7 +31,8 @@ type call struct {
 	out          any           // decoded from JSON when not nil
 	header       *http.Header  // receives the answer's header when not nil
 	wait         time.Duration // how much longer than usual the answer may take
-	repeatable   bool          // a second effect is harmless
+	repeatable   bool          // a second effect is harmless, or the key prevents it
+	key          string        // Idempotency-Key; empty: none
 	anonymous    bool          // carries no token
 	id           string        // what the logs call it
 
@@ -39,10 +40,29 @@ type call struct {
 	lastTry time.Time     // no further try begins after it; zero: any may
 
 	authorization string // the Authorization header, if it is not the session's
+
+	doubt time.Time // when the first try began that may have had an effect; zero: none has
 }
 
-// do carries out a call and gives it the id under which the nodes' logs have it, the same for every try: on the node that answered last, and on the next ones while that cannot repeat an effect.
-func (c *Client) do(ctx context.Context, r call) error {
+// do is carryOut for calls of which nothing is asked afterwards.
+func (c *Client) do(ctx context.Context, r call) error { return c.carryOut(ctx, &r) }
+
+// carryOut carries out a call: on the node that answered last, and on the next ones while that cannot repeat an effect. What one
+// of the tries may have done stays unknown, whatever the last one says.
+func (c *Client) carryOut(ctx context.Context, r *call) error {
+	err := c.tryAsUser(ctx, r)
+	if e, ok := errors.AsType[*Error](err); ok && r.unsure() {
+		e.Outcome = Unknown
+	}
+	return err
+}
+
+// unsure says that a try may have had an effect that matters: reads have none, and what a login leaves behind ends by itself.
+func (r *call) unsure() bool { return !r.doubt.IsZero() && r.method != http.MethodGet && !r.anonymous }
+
+// tryAsUser tries a call with the session's credential, and with a new one when that is refused. The call gets the id under which
+// the nodes' logs have it, the same for every try.
+func (c *Client) tryAsUser(ctx context.Context, r *call) error {
 	r.id = rand.Text()
 	var body []byte
 	if r.in != nil {
@@ -52,20 +72,20 @@ func (c *Client) do(ctx context.Context, r call) error {
 		}
 	}
 	if r.anonymous || r.authorization != "" {
-		return c.tryPatiently(ctx, &r, body, r.authorization)
+		return c.tryPatiently(ctx, r, body, r.authorization)
 	}
 	token, err := c.Token(ctx)
 	if err != nil {
 		return err
 	}
-	err = c.tryPatiently(ctx, &r, body, bearer(token))
+	err = c.tryPatiently(ctx, r, body, bearer(token))
 	if e, ok := errors.AsType[*Error](err); !ok || e.Status != http.StatusUnauthorized || c.sessions.fixed {
 		return err
 	}
 	if token, err = c.Renew(ctx, token); err != nil {
 		return err
 	}
-	return c.tryPatiently(ctx, &r, body, bearer(token))
+	return c.tryPatiently(ctx, r, body, bearer(token))
 }
 
 func bearer(token string) string { return "Bearer " + token }
@@ -105,11 +125,16 @@ func (c *Client) tryNodes(ctx context.Context, r *call, body []byte, authorizati
 	first := c.current.Load()
 	var vain []*Error
 	for i := range c.bases {
-		node := (int(first) + i) % len(c.bases)
+		node, began := (int(first)+i)%len(c.bases), time.Now()
 		leaving, err := c.attempt(ctx, r, c.bases[node], body, authorization)
-		if e, ok := errors.AsType[*Error](err); ok && mayGoElsewhere(ctx, r, err) {
-			vain = append(vain, e)
-			continue
+		if e, ok := errors.AsType[*Error](err); ok {
+			if e.Outcome == Unknown && r.doubt.IsZero() {
+				r.doubt = began
+			}
+			if mayGoElsewhere(ctx, r, err) {
+				vain = append(vain, e)
+				continue
+			}
 		}
 		if leaving {
 			node = (node + 1) % len(c.bases)
@@ -119,40 +144,41 @@ func (c *Client) tryNodes(ctx context.Context, r *call, body []byte, authorizati
 		}
 		return err
 	}
-	return mostTelling(vain, r.method == http.MethodGet)
+	return mostTelling(vain)
 }
 
 // mostTelling is what a round in vain comes to: a node that answers knows more than a connection that failed, and of several the
-// last one. What one of the nodes may have done stays unknown, whatever the others say, unless the request only reads.
-func mostTelling(vain []*Error, reads bool) error {
+// last one.
+func mostTelling(vain []*Error) error {
 	told := vain[len(vain)-1]
-	unknown, unreached := false, 0
+	unreached := 0
 	for _, e := range vain {
-		unknown = unknown || e.Outcome == Unknown
 		if e.Status == 0 {
 			unreached++
 			continue
 		}
 		told = e
 	}
-	if unknown && !reads {
-		told.Outcome = Unknown
-	}
 	told.Asked, told.Unreached = len(vain), unreached
 	return told
 }
 
-// mayGoElsewhere says whether another node should be asked: the present one cannot help, and asking again has no second
-// effect.
+// mayGoElsewhere says whether another node should be asked: the present one, or a proxy before it, cannot help, and asking again
+// has no second effect.
 func mayGoElsewhere(ctx context.Context, r *call, err error) bool {
 	var e *Error
 	if !errors.As(err, &e) || ctx.Err() != nil || !r.lastTry.IsZero() && time.Now().After(r.lastTry) {
 		return false
 	}
-	if e.Status != 0 && e.Status != http.StatusServiceUnavailable {
+	switch e.Status {
+	case 0, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+	default:
 		return false
 	}
-	return r.repeatable || e.Outcome == NotApplied
+	if r.doubt.IsZero() {
+		return true
+	}
+	return r.repeatable && (r.key == "" || time.Since(r.doubt) < keyLife)
 }
 
 // attempt sends the request to one node and reads the answer. A node that is leaving, since it is about to stop, says so
@@ -176,6 +202,11 @@ func (c *Client) attempt(ctx context.Context, r *call, base string, body []byte,
 		request.Header.Set("Authorization", authorization)
 	}
 	request.Header.Set("X-Request-Id", r.id)
+	if r.key != "" {
+		// In this spelling, which is as good to a node, net/http does not see a request that it may send again by itself: when it does
+		// and can't connect, its error looks as if nothing had been sent.
+		request.Header["idempotency-key"] = []string{r.key}
+	}
 	response, err := c.http.Do(request)
 	if err != nil {
 		return false, networkError(err, r.id)

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"time"
@@ -30,21 +31,41 @@ type message struct {
 	DeleteReceiptHandles []string `json:"DeleteReceiptHandles,omitempty"`
 }
 
-// Send puts a message into a queue and returns its id. When it returns nil, the message is on the disks of a majority.
-func (c *Client) Send(ctx context.Context, queue string, m Message) (string, error) {
-	in := message{Action: "SendMessage", MessageBody: m.Body, MessageAttributes: m.Attributes, DelaySeconds: seconds(m.Delay)}
+// Send puts a message into a queue and returns its id. When it returns nil, the message is on the disks of a majority, once. A
+// try whose outcome is unknown is repeated, under the same idempotency key.
+func (c *Client) Send(ctx context.Context, queue string, m Message, options ...SendOption) (string, error) {
+	r, err := sendCall(options)
+	if err != nil {
+		return "", err
+	}
 	var sent struct {
 		MessageID string `json:"MessageId"`
 	}
-	err := c.do(ctx, call{method: http.MethodPost, path: messagePath(queue), in: in, out: &sent})
+	r.method, r.path, r.out = http.MethodPost, messagePath(queue), &sent
+	r.in = message{Action: "SendMessage", MessageBody: m.Body, MessageAttributes: m.Attributes, DelaySeconds: seconds(m.Delay)}
+	err = c.carryOut(ctx, &r)
 	return sent.MessageID, err
 }
 
 // Delete removes a received message for good. A message that is gone, or that another receive has returned meanwhile, is
-// refused with status 404.
+// refused with status 404. A message that is gone after a try whose outcome is unknown counts as deleted by it.
 func (c *Client) Delete(ctx context.Context, queue, receiptHandle string) error {
-	in := message{Action: "DeleteMessage", ReceiptHandle: receiptHandle}
-	return c.do(ctx, call{method: http.MethodPost, path: messagePath(queue), in: in})
+	r := call{method: http.MethodPost, path: messagePath(queue), in: message{Action: "DeleteMessage", ReceiptHandle: receiptHandle}, repeatable: true}
+	return r.deleted(c.carryOut(ctx, &r))
+}
+
+// deleted is what the error of a delete, or of one of a batch, means after the tries that were made. A message that somebody
+// else has was deleted by none of them, and none that is still on its way will do it.
+func (r *call) deleted(err error) error {
+	e, ok := errors.AsType[*Error](err)
+	switch {
+	case !ok || r.doubt.IsZero():
+	case e.Code == CodeMessageNotFound:
+		return nil
+	case e.Code == CodeReceiptSuperseded:
+		e.Outcome = NotApplied
+	}
+	return err
 }
 
 // ChangeVisibility lets the lease of a received message end so long from now; 0 makes the message ready at once. Whole seconds,

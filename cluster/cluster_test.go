@@ -29,6 +29,7 @@ type testCluster struct {
 	mu       sync.Mutex
 	resolve  map[string]string // name:port -> address
 	nodes    []*testNode
+	connect  func(ctx context.Context, network, address string) (net.Conn, error) // to where a node listens
 }
 
 type testNode struct {
@@ -38,9 +39,16 @@ type testNode struct {
 
 func newTestCluster(t testing.TB, logStore string, nodes int, change func(*Config)) *testCluster {
 	t.Helper()
-	c := &testCluster{t: t, logStore: logStore, token: transport.NewJoinToken(), change: change, resolve: map[string]string{}}
-	base := t.TempDir() // made first, so that it is removed after the nodes have stopped
-	t.Cleanup(func() {
+	c := &testCluster{t: t, logStore: logStore, change: change, connect: new(net.Dialer).DialContext}
+	c.startAll(nodes)
+	return c
+}
+
+func (c *testCluster) startAll(nodes int) {
+	c.t.Helper()
+	c.token, c.resolve = transport.NewJoinToken(), map[string]string{}
+	base := c.t.TempDir() // made first, so that it is removed after the nodes have stopped
+	c.t.Cleanup(func() {
 		for i := range c.nodes {
 			c.stop(i)
 		}
@@ -49,7 +57,23 @@ func newTestCluster(t testing.TB, logStore string, nodes int, change func(*Confi
 		c.nodes = append(c.nodes, &testNode{dir: filepath.Join(base, name(i))})
 		c.start(i)
 	}
-	return c
+	for i := range nodes { // not later, in the middle of what a test counts
+		c.registerSessions(i)
+	}
+}
+
+// registerSessions returns when a node can number its commands.
+func (c *testCluster) registerSessions(i int) {
+	c.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), testDeadline)
+	defer cancel()
+	for _, s := range c.nodes[i].sessions {
+		t, err := s.begin(ctx)
+		if err != nil {
+			c.t.Fatalf("%s: register session: %v", name(i), err)
+		}
+		s.end(t)
+	}
 }
 
 func name(i int) string    { return fmt.Sprintf("n%d", i) }
@@ -62,7 +86,7 @@ func (c *testCluster) dial(ctx context.Context, network, addr string) (net.Conn,
 	if !ok {
 		return nil, fmt.Errorf("no such host: %s", addr)
 	}
-	return (&net.Dialer{}).DialContext(ctx, network, real)
+	return c.connect(ctx, network, real)
 }
 
 // start opens node i: it founds the cluster if it is the first, joins it if its directory is empty, or goes on.
@@ -87,16 +111,23 @@ func (c *testCluster) start(i int) {
 	default:
 		ctx, cancel := context.WithTimeout(context.Background(), testDeadline)
 		defer cancel()
-		for err = n.Join(ctx, []string{address(0), address(1)}, c.token); err != nil && ctx.Err() == nil; {
-			err = n.Join(ctx, []string{address(0), address(1)}, c.token)
-		}
-		if err == nil {
-			err = n.WaitVoter(ctx)
-		}
+		err = c.join(ctx, n)
 	}
 	if err != nil {
 		c.t.Fatalf("start %s: %v", name(i), err)
 	}
+}
+
+// join makes a node a voter, whichever of the first two it takes to let it in.
+func (c *testCluster) join(ctx context.Context, n *Node) error {
+	for err := n.Join(ctx, []string{address(0), address(1)}, c.token); err != nil; err = n.Join(ctx, []string{address(0), address(1)}, c.token) {
+		select {
+		case <-time.After(5 * time.Millisecond):
+		case <-ctx.Done():
+			return err
+		}
+	}
+	return n.WaitVoter(ctx)
 }
 
 // elect has a node that is alone begin its election now: raft looks at its heartbeat timer when that gets shorter.
@@ -205,11 +236,15 @@ func (c *testCluster) propose(i int, command *fsmpb.Command) *fsmpb.Result {
 	return result
 }
 
+func createQueueCommand(queue string) *fsmpb.Command {
+	return &fsmpb.Command{Principal: admin, Op: &fsmpb.Command_CreateQueue{CreateQueue: &fsmpb.CreateQueue{
+		Name: queue, Settings: &fsmpb.QueueSettings{MaxLength: 1_000_000, VisibilityTimeoutS: 30},
+	}}}
+}
+
 func (c *testCluster) createQueue(i int, queue string) {
 	c.t.Helper()
-	result := c.propose(i, &fsmpb.Command{Op: &fsmpb.Command_CreateQueue{CreateQueue: &fsmpb.CreateQueue{
-		Name: queue, Settings: &fsmpb.QueueSettings{MaxLength: 1_000_000, VisibilityTimeoutS: 30},
-	}}})
+	result := c.propose(i, createQueueCommand(queue))
 	if result.Error != nil {
 		c.t.Fatalf("create queue: %v", result.Error)
 	}

@@ -13,7 +13,7 @@ import (
 const (
 	maxEntryCommands = 512
 	maxEntryBytes    = 512 << 10 // raft's own suggestion (raft.SuggestedMaxDataSize)
-	maxInFlight      = 8         // entries between Apply and its result
+	maxInFlight      = 2         // entries between Apply and its result
 	maxQueuedBytes   = 64 << 20  // commands waiting for their turn
 	commandOverhead  = 256       // what a waiting command costs beside its bytes
 	enqueueLimit     = time.Second
@@ -26,17 +26,16 @@ type proposal struct {
 	done func(*fsmpb.Result, *Error)
 }
 
-// coalescer turns the commands of many callers into few log entries: whenever there is room in flight, it takes whatever
-// is waiting, up to a limit, as one entry. There is no timer: under load the entries grow, without load nobody waits.
+// coalescer turns the commands of many callers into few log entries: it takes whatever is waiting, up to a limit, as one
+// entry, as soon as nothing is in flight, or one entry of which as much waits. An entry costs far more than a command in it;
+// a second one in flight is stored while the first is applied. There is no timer: without load nobody waits.
 // One goroutine (run) takes from the queue, so entries enter raft in the order in which commands came.
 type coalescer struct {
 	apply func(data []byte, timeout time.Duration) raft.ApplyFuture
 	stamp func() int64  // time for the entry
 	after func(error)   // called with the outcome of each entry
 	limit time.Duration // how long callers wait for an entry before they are told "unknown"
-	wake  chan struct{} // the queue is not empty any more; capacity 1
-	slots chan struct{} // one token for each entry in flight
-	stop  chan struct{} // closed by close
+	turn  *sync.Cond    // there may be something to propose, or the end; uses mu
 	idle  *sync.Cond    // the queue and the entries in flight may have become empty; uses mu
 	m     *Metrics
 
@@ -44,7 +43,8 @@ type coalescer struct {
 	queue    []proposal
 	bytes    int
 	inFlight int  // entries
-	pending  int  // commands, queued or in flight
+	flying   int  // commands in them
+	pending  int  // commands that have no result yet
 	paused   bool // draining: refuse what comes
 	closed   bool
 	entries  uint64 // proposed so far
@@ -54,9 +54,8 @@ type coalescer struct {
 func newCoalescer(apply func([]byte, time.Duration) raft.ApplyFuture, stamp func() int64, after func(error), limit time.Duration, m *Metrics) *coalescer {
 	c := &coalescer{
 		apply: apply, stamp: stamp, after: after, limit: limit, m: m,
-		wake: make(chan struct{}, 1), slots: make(chan struct{}, maxInFlight), stop: make(chan struct{}),
 	}
-	c.idle = sync.NewCond(&c.mu)
+	c.turn, c.idle = sync.NewCond(&c.mu), sync.NewCond(&c.mu)
 	go c.run()
 	return c
 }
@@ -85,40 +84,46 @@ func (c *coalescer) enqueue(p proposal) *Error {
 	c.bytes += len(p.data) + commandOverhead
 	c.pending++
 	c.queue = append(c.queue, p)
-	select {
-	case c.wake <- struct{}{}:
-	default: // run has not yet seen the last one
+	if c.mayPropose() {
+		c.turn.Signal()
 	}
 	return nil
 }
 
-func (c *coalescer) run() {
-	for {
-		select {
-		case <-c.wake:
-		case <-c.stop:
-			return
-		}
-		for {
-			select {
-			case c.slots <- struct{}{}:
-			case <-c.stop:
-				return
-			}
-			batch := c.take()
-			if len(batch) == 0 {
-				<-c.slots
-				break
-			}
-			c.propose(batch)
-		}
+// mayPropose says whether what waits is to be the next entry.
+func (c *coalescer) mayPropose() bool {
+	waiting := len(c.queue)
+	switch {
+	case waiting == 0 || c.inFlight >= maxInFlight:
+		return false
+	case c.inFlight == 0 || waiting >= maxEntryCommands || c.bytes >= maxEntryBytes:
+		return true
+	default:
+		return waiting >= c.flying
 	}
 }
 
-// take removes the commands of the next entry from the queue: at least one, and no more than the limits allow.
+func (c *coalescer) run() {
+	for {
+		batch := c.take()
+		if batch == nil {
+			return
+		}
+		c.propose(batch)
+	}
+}
+
+// take waits for the turn of the next entry and removes its commands from the queue: at least one, and no more than the
+// limits allow. After close there are none.
 func (c *coalescer) take() []proposal {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	for !c.mayPropose() && !c.closed {
+		c.turn.Wait()
+	}
+	if c.closed {
+		return nil
+	}
 	n, size := 0, 0
 	for n < len(c.queue) && n < maxEntryCommands && (n == 0 || size+len(c.queue[n].data) <= maxEntryBytes) {
 		size += len(c.queue[n].data)
@@ -130,11 +135,10 @@ func (c *coalescer) take() []proposal {
 		c.queue = nil // the batch owns the memory now
 	}
 	c.bytes -= size + n*commandOverhead
-	if n > 0 {
-		c.inFlight++
-		c.entries++
-		c.commands += uint64(n)
-	}
+	c.inFlight++
+	c.flying += n
+	c.entries++
+	c.commands += uint64(n)
 	return batch
 }
 
@@ -149,7 +153,7 @@ func (c *coalescer) propose(batch []proposal) {
 	})
 	go func() {
 		err := future.Error()
-		<-c.slots
+		c.landed(len(batch))
 		timer.Stop()
 		if err != nil {
 			once.Do(func() { c.fail(batch, translate(err)) })
@@ -182,9 +186,17 @@ func (c *coalescer) fail(batch []proposal, err *Error) {
 	answer(batch, nil, err)
 }
 
-func (c *coalescer) finish(commands int) {
+// landed makes room for the next entry, before the results of this one are handed out.
+func (c *coalescer) landed(commands int) {
 	c.mu.Lock()
 	c.inFlight--
+	c.flying -= commands
+	c.turn.Signal()
+	c.mu.Unlock()
+}
+
+func (c *coalescer) finish(commands int) {
+	c.mu.Lock()
 	c.pending -= commands
 	c.idle.Broadcast()
 	c.mu.Unlock()
@@ -201,7 +213,7 @@ func (c *coalescer) pause() {
 func (c *coalescer) settle() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for c.paused && !c.closed && (len(c.queue) > 0 || c.inFlight > 0) {
+	for c.paused && !c.closed && c.pending > 0 {
 		c.idle.Wait()
 	}
 }
@@ -220,7 +232,7 @@ func (c *coalescer) close() {
 	queue := c.queue
 	c.queue, c.closed = nil, true
 	c.pending -= len(queue)
-	close(c.stop)
+	c.turn.Signal()
 	c.idle.Broadcast()
 	c.mu.Unlock()
 	c.fail(queue, errNotLeader("this node is stopping"))

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -53,6 +54,19 @@ func (l *fakeLog) apply(data []byte, _ time.Duration) raft.ApplyFuture {
 	return e
 }
 
+// hold keeps what is submitted in the queue, as a slow disk does, until release.
+func (c *coalescer) hold() (release func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.inFlight += maxInFlight
+	return func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.inFlight -= maxInFlight
+		c.turn.Signal()
+	}
+}
+
 // outcomes collects what happened to commands, by their data.
 type outcomes struct {
 	mu  sync.Mutex
@@ -97,13 +111,14 @@ func TestCommandsThatWaitShareAnEntryInTheirOrder(t *testing.T) {
 			data := fmt.Sprintf("%04d", i)
 			want = append(want, data)
 			o.submit(c, data)
-			if i < maxInFlight {
-				synctest.Wait() // each of these is alone
-			}
+			synctest.Wait()
 		}
-		synctest.Wait()
-		if len(l.entries) != maxInFlight {
-			t.Fatalf("%d entries are in flight, %d may be", len(l.entries), maxInFlight)
+		var sizes []int
+		for _, e := range l.entries {
+			sizes = append(sizes, len(e.commands))
+		}
+		if want := []int{1, 1}; !slices.Equal(sizes, want) {
+			t.Fatalf("in flight are entries of %v commands, want %v", sizes, want)
 		}
 		for i := 0; i < len(l.entries); i++ {
 			l.entries[i].done <- nil
@@ -126,6 +141,41 @@ func TestCommandsThatWaitShareAnEntryInTheirOrder(t *testing.T) {
 			if o.of(data) != "result of "+data {
 				t.Fatalf("command %s: %s", data, o.of(data))
 			}
+		}
+		c.close()
+	})
+}
+
+// A second entry is worth its cost when it is not smaller than the one that is in flight, or full.
+func TestTheNextEntryIsNoSmallerThanTheOneInFlight(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &fakeLog{}
+		c, o := newTestCoalescer(l)
+		submit := func(n, size int) {
+			for range n {
+				o.submit(c, strings.Repeat("x", size)+fmt.Sprint(c.waiting()))
+			}
+			synctest.Wait()
+		}
+		release := c.hold()
+		submit(4, 1)
+		release()
+		synctest.Wait()
+		submit(3, 1)
+		if len(l.entries) != 1 {
+			t.Errorf("%d entries while 4 commands are in flight and 3 wait, want 1", len(l.entries))
+		}
+		submit(1, 1)
+		if len(l.entries) != 2 || len(l.entries[1].commands) != 4 {
+			t.Errorf("%d entries when as many wait as are in flight, want 2", len(l.entries))
+		}
+		l.entries[0].done <- nil
+		submit(1, maxEntryBytes)
+		if len(l.entries) != 3 {
+			t.Errorf("%d entries when a full one waits, want 3", len(l.entries))
+		}
+		for _, e := range l.entries[1:] {
+			e.done <- nil
 		}
 		c.close()
 	})
@@ -188,10 +238,7 @@ func TestWaitingCommandsAreBoundedByBytes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &fakeLog{}
 		c, o := newTestCoalescer(l)
-		for i := range maxInFlight { // nothing leaves the queue after these
-			o.submit(c, fmt.Sprint(i))
-			synctest.Wait()
-		}
+		release := c.hold()
 		big := make([]byte, 1<<20)
 		refused := 0
 		for range 80 {
@@ -204,6 +251,8 @@ func TestWaitingCommandsAreBoundedByBytes(t *testing.T) {
 		if refused != 80-63 {
 			t.Errorf("%d of 80 MiB were refused, 17 do not fit into 64 MiB", refused)
 		}
+		release()
+		synctest.Wait()
 		for i := 0; i < len(l.entries); i++ {
 			l.entries[i].done <- nil
 			synctest.Wait()

@@ -33,21 +33,38 @@ type Config struct {
 	Exit    func(code int, reason string)                           // ends the process, and must not return in production
 	Restart func(reason string)                                     // ends the process and starts it again
 	Dial    func(context.Context, string, string) (net.Conn, error) // nil: net.Dialer
-	Wall    func() time.Time                                        // nil: time.Now
+	Listen  func(network, address string) (net.Listener, error)     // of the cluster port; nil: net.Listen
+	Wall    func() time.Time                                        // what this machine's clock shows; nil: time.Now
 	Disk    func(dir string) (free, total uint64, err error)        // bytes on dir's file system, which may not exist yet; nil: statfs
 
-	Heartbeat       time.Duration // heartbeat and election timeout: 500 ms
-	LeaderLease     time.Duration // 400 ms
+	Heartbeat       time.Duration // heartbeat and election timeout
+	LeaderLease     time.Duration // after which a leader that hears of no majority steps down; four fifths of Heartbeat
 	Commit          time.Duration // 10 ms
-	TrailingLogs    uint64        // entries kept behind a snapshot: 10,000
-	SnapshotEntries uint64        // a snapshot after this many entries: 50,000
-	SnapshotBytes   uint64        // or this much log: 128 MiB
-	SegmentBytes    int           // of a log segment of raft-wal: 64 MiB
+	TrailingLogs    uint64        // entries kept behind a snapshot
+	SnapshotEntries uint64        // a snapshot after this many entries
+	SnapshotBytes   uint64        // or this much log
+	SegmentBytes    int           // of a new log segment of raft-wal
+
+	// step is called between the named steps of a change of the members, where a crash could separate them; tests only.
+	step func(name string)
+
+	// unbuffered takes raft's buffer of proposals away: what is in it when raft is shut down is never answered, and whoever
+	// waits for that never ends, which the bubble of a test does not accept; tests only.
+	unbuffered bool
 }
+
+// Defaults of the timing and size fields of Config.
+const (
+	DefaultHeartbeat       = 400 * time.Millisecond
+	DefaultTrailingLogs    = 10_000
+	DefaultSnapshotEntries = 50_000
+	DefaultSnapshotBytes   = 128 << 20
+	DefaultSegmentBytes    = 64 << 20
+)
 
 // withDefaults fills in what was left out.
 //
-// Heartbeat and lease: with 500 ms a lost leader is replaced within 0.9 s at the median, with the library's 1 s in
+// Heartbeat and lease: with 400 ms writes go on 0.9 s after the loss of a leader at the median, with the library's 1 s after
 // 1.8 s. Commit: followers learn the commit index with the next entry, or after this time on a quiet cluster.
 func (c Config) withDefaults() Config {
 	if c.Logger == nil {
@@ -65,12 +82,16 @@ func (c Config) withDefaults() Config {
 	if c.Dial == nil {
 		c.Dial = (&net.Dialer{}).DialContext
 	}
-	setDefault(&c.Heartbeat, 500*time.Millisecond)
-	setDefault(&c.LeaderLease, 400*time.Millisecond)
+	if c.step == nil {
+		c.step = func(string) {}
+	}
+	setDefault(&c.Heartbeat, DefaultHeartbeat)
+	setDefault(&c.LeaderLease, c.Heartbeat*4/5)
 	setDefault(&c.Commit, 10*time.Millisecond)
-	setDefault(&c.TrailingLogs, 10_000)
-	setDefault(&c.SnapshotEntries, 50_000)
-	setDefault(&c.SnapshotBytes, 128<<20)
+	setDefault(&c.TrailingLogs, DefaultTrailingLogs)
+	setDefault(&c.SnapshotEntries, DefaultSnapshotEntries)
+	setDefault(&c.SnapshotBytes, DefaultSnapshotBytes)
+	setDefault(&c.SegmentBytes, DefaultSegmentBytes)
 	return c
 }
 

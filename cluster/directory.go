@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/fastqueue/fastqueue/cluster/transport"
 	"github.com/fastqueue/fastqueue/fsm/fsmpb"
 )
 
@@ -73,10 +74,24 @@ func readDirectory(dir string) (d directory, ok bool, err error) {
 	if d.Format != directoryFormat {
 		return d, false, fmt.Errorf("%s has format %d and this version reads format %d: run the version that wrote it", path, d.Format, directoryFormat)
 	}
-	if d.ID == "" || d.Name == "" || d.ClusterID == "" {
+	if d.ID == "" || d.ID != d.Name+"-"+d.Incarnation || d.ClusterID == "" {
 		return d, false, fmt.Errorf("%s is damaged (it does not say who the node is): restore it from a copy, or move the directory away and join again", path)
 	}
 	return d, true, nil
+}
+
+// loadIdentity reads the node's certificate, which has to be that of the node in node.json.
+func (n *Node) loadIdentity() (transport.Identity, error) {
+	dir := filepath.Join(n.config.DataDir, tlsDir)
+	identity, err := transport.Load(dir)
+	if err == nil && (identity.ID != n.directory.ID || identity.ClusterID != n.directory.ClusterID) {
+		err = fmt.Errorf("it is that of %s in cluster %s, and %s says %s in cluster %s",
+			identity.ID, identity.ClusterID, directoryFile, n.directory.ID, n.directory.ClusterID)
+	}
+	if err != nil && !errors.Is(err, fs.ErrPermission) {
+		return identity, fmt.Errorf("the certificate in %s is damaged (%w): restore the directory from a copy, or move it away and join again", dir, err)
+	}
+	return identity, err
 }
 
 // refuseRemains refuses a directory whose log or state have lost the record of whose they are. They are made after
@@ -151,6 +166,27 @@ func WriteFile(path string, data []byte) error {
 		return fmt.Errorf("write %s: %w", path, errors.Join(err, os.Remove(temp.Name())))
 	}
 	return syncDirectory(filepath.Dir(path))
+}
+
+// makeDirectory makes a directory, and those above it that are missing, for good. A data directory whose name a loss of power
+// takes would be an empty one to the next start, and that may found a cluster of its own.
+func makeDirectory(dir string) error {
+	above := filepath.Dir(dir)
+	if _, err := os.Stat(above); errors.Is(err, fs.ErrNotExist) {
+		if err := makeDirectory(above); err != nil {
+			return err
+		}
+	}
+	err := os.Mkdir(dir, 0o700)
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	found := err != nil
+	err = syncDirectory(above) // also if it was found: an earlier start may have got no further
+	if found && errors.Is(err, fs.ErrPermission) {
+		return nil // somebody else made it, where this process may not even look
+	}
+	return err
 }
 
 func syncDirectory(dir string) error {

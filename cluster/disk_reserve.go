@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"fmt"
-	"math"
 	"strconv"
 	"strings"
 )
@@ -41,46 +40,11 @@ func ParseDiskReserve(text string) (DiskReserve, error) {
 		}
 		return DiskReserve{Percent: share}, nil
 	}
-	digits := strings.TrimRight(text, "BKMGTikmgtb ")
-	unit, ok := bytesOf(strings.TrimSpace(text[len(digits):]))
-	if !ok {
-		return bad("the unit is not B, KiB, MiB, GiB, TiB, KB, MB, GB or TB")
+	size, err := ParseSize(text)
+	if err != nil {
+		return bad(err.Error())
 	}
-	count, err := strconv.ParseFloat(digits, 64)
-	switch {
-	case err != nil || math.IsNaN(count):
-		return bad("the size is not a number")
-	case count*unit < 1:
-		return bad("a size is at least 1B")
-	case count*unit >= 1<<60:
-		return bad("no disk is that large")
-	}
-	return DiskReserve{Bytes: uint64(count * unit)}, nil
-}
-
-// bytesOf is the number of bytes in a unit; none means bytes.
-func bytesOf(unit string) (bytes float64, ok bool) {
-	switch strings.ToLower(unit) {
-	case "", "b":
-		return 1, true
-	case "kib":
-		return 1 << 10, true
-	case "mib":
-		return 1 << 20, true
-	case "gib":
-		return 1 << 30, true
-	case "tib":
-		return 1 << 40, true
-	case "kb":
-		return 1e3, true
-	case "mb":
-		return 1e6, true
-	case "gb":
-		return 1e9, true
-	case "tb":
-		return 1e12, true
-	}
-	return 0, false
+	return DiskReserve{Bytes: uint64(size)}, nil
 }
 
 // String is what ParseDiskReserve reads; empty for the default.
@@ -90,12 +54,8 @@ func (d DiskReserve) String() string {
 		return strconv.FormatFloat(d.Percent, 'f', -1, 64) + "%"
 	case d.Bytes == 0:
 		return ""
-	case d.Bytes%(1<<30) == 0:
-		return strconv.FormatUint(d.Bytes>>30, 10) + "GiB"
-	case d.Bytes%(1<<20) == 0:
-		return strconv.FormatUint(d.Bytes>>20, 10) + "MiB"
 	}
-	return strconv.FormatUint(d.Bytes, 10) + "B"
+	return Size(d.Bytes).String()
 }
 
 // of is the reserve on a file system of a size, in bytes.

@@ -222,7 +222,7 @@ func TestOnlySendsAreSends(t *testing.T) {
 		if f.ContainingOneof() == nil {
 			continue
 		}
-		c := &fsmpb.Command{Principal: admin, Session: &fsmpb.Session{Node: "n"}}
+		c := &fsmpb.Command{Principal: admin, Session: &fsmpb.Session{Epoch: 1}}
 		m := c.ProtoReflect()
 		m.Set(f, m.NewField(f))
 		b, err := proto.Marshal(c)

@@ -14,6 +14,9 @@
 //	rounds     proof that this node still leads, shared by reads        read_round.go
 //	clock      the time that entries carry                              clock.go
 //
+// A request whose answer was lost with its leader is asked again, of the next one, under the same number (repeat.go,
+// session.go): package fsm answers a number that it knows without applying it.
+//
 // # Coming and going
 //
 //	joiner                       member                        leader

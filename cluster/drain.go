@@ -12,7 +12,7 @@ const transferPing = 200 * time.Millisecond
 // Draining tells whether the node is about to stop.
 func (n *Node) Draining() bool { return n.draining.Err() != nil }
 
-// Drain makes the node ready to stop: it is not ready any more, long polls end empty, and if it leads, it waits for what
+// Drain makes the node ready to stop: it is not ready any more, long polls end with what there is, and if it leads, it waits for what
 // is in flight and hands over. Afterwards it goes on forwarding requests until Close. ctx bounds the waiting. A node may
 // be elected again before it stops; then Drain may be called again.
 func (n *Node) Drain(ctx context.Context) {

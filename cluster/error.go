@@ -44,6 +44,16 @@ func (e *Error) Error() string { return e.Code + ": " + e.Detail }
 // final tells that asking again at once would not help.
 func (e *Error) final() bool { return e.Code != codeNotLeader && e.Code != CodeTimeout }
 
+// orUnknown is the error of a request of which an earlier try may have been applied.
+func (e *Error) orUnknown(unknown bool) *Error {
+	if !unknown || e.Unknown {
+		return e
+	}
+	explained := *e
+	explained.Unknown = true
+	return &explained
+}
+
 func errNotLeader(why string) *Error { return &Error{Code: codeNotLeader, Detail: why} }
 
 func errRemoved() *Error {

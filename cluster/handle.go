@@ -105,7 +105,7 @@ func (n *Node) Handle(ctx context.Context, sender string, req *clusterpb.Request
 func (n *Node) handleReceive(stream context.Context, sender string, l *leadership, req *clusterpb.Request, respond func(*clusterpb.Response)) {
 	op, o := req.GetReceive(), n.outcomeOf("receive", sender, req)
 	c := &fsmpb.Command{}
-	if err := proto.Unmarshal(op.Command, c); err != nil {
+	if err := proto.Unmarshal(op.Command, c); err != nil { // it is on its way into the log: as strict as fsm.Known
 		respond(failed(&Error{Code: codeRefused, Detail: "damaged receive: " + err.Error()}))
 		return
 	}
@@ -115,25 +115,24 @@ func (n *Node) handleReceive(stream context.Context, sender string, l *leadershi
 		return
 	}
 	wait := time.Duration(min(max(0, op.WaitMs), fsm.MaxWait.Milliseconds())) * time.Millisecond
+	deletes := len(receive.GetDelete()) > 0
+	if deletes { // what it says of them must not wait
+		wait = 0
+	}
 	x := &waiter{
 		queue: receive.GetQueue(), max: int64(max(1, receive.GetMax())), data: op.Command, principal: c.GetPrincipal(),
-		until: time.Now().Add(wait),
-	}
-	if len(receive.GetDelete()) > 0 {
-		x.deletes = op.Command
-		receive.Delete = nil
-		x.data = encodeCommand(c)
+		until: time.Now().Add(wait), certain: deletes || op.Repeated,
 	}
 	key, held := receiveKey{stream, req.Id}, &heldReceive{leadership: l, waiter: x}
+	forget := func() bool { return true }
 	if wait > 0 {
 		n.receives.Store(key, held)
+		forget = context.AfterFunc(stream, func() { n.cancelReceive(key) }) // who asks again does so on another stream
 	}
 	x.respond = func(result *fsmpb.Result, err *Error) {
 		if wait > 0 {
+			forget()
 			n.receives.CompareAndDelete(key, held)
-		}
-		if x.deleted != nil {
-			result, err = withDeleted(x.deleted, result), nil
 		}
 		o.log(err)
 		if err != nil {
@@ -141,37 +140,22 @@ func (n *Node) handleReceive(stream context.Context, sender string, l *leadershi
 			return
 		}
 		l.r.fsm.FillMessages(result.GetReceive())
-		resp := &clusterpb.Response{Result: &clusterpb.Response_Receive{Receive: result}}
-		if sender != n.directory.ID && stream.Err() != nil { // the member that asked is gone, and can't give them back
-			n.late(sender, resp)
-		}
-		respond(resp)
+		respond(&clusterpb.Response{Result: &clusterpb.Response_Receive{Receive: result}})
 	}
 	l.receive(x)
 }
 
-// withDeleted adds what became of a receive's deletes. They are committed, so whatever ended the wait for messages (then
-// there is no result) is no failure of the request any more: it has received nothing.
-func withDeleted(deleted []*fsmpb.Error, result *fsmpb.Result) *fsmpb.Result {
-	if result.GetReceive() == nil {
-		result = &fsmpb.Result{Value: &fsmpb.Result_Receive{Receive: &fsmpb.ReceiveResult{}}}
-	}
-	result.Error = nil
-	result.GetReceive().DeleteErrors = deleted
-	return result
-}
-
-// cancelReceive ends a waiting receive whose client has gone. One that is proposed already is answered, and whoever
-// forwarded it gives the messages back.
+// cancelReceive ends a waiting receive whose client has gone, or whose node is about to stop. One that is proposed already is
+// answered, and whoever forwarded it gives the messages back if its client has gone.
 func (n *Node) cancelReceive(key receiveKey) {
 	held, ok := n.receives.LoadAndDelete(key)
 	if !ok {
 		return
 	}
 	h := held.(*heldReceive)
-	h.waiter.gone.Store(true)
+	h.waiter.ended.Store(true)
 	if h.leadership.waiters.remove(h.waiter) {
-		h.waiter.respond(nil, errUnknown("its client has gone"))
+		h.waiter.respond(nil, errNotLeader("its wait was ended"))
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"math"
-	"slices"
 	"sync"
 	"time"
 
@@ -51,12 +50,15 @@ func (r *replica) lead(ctx context.Context) (*leadership, error) {
 	l := &leadership{r: r, term: r.raft.CurrentTerm(), due: make(chan struct{}, 1), woken: make(chan struct{}, 1), toWake: map[string]bool{}}
 	l.ctx, l.end = context.WithCancel(ctx)
 	l.rounds.ask = l.majority
-	target, _, err := l.sampleClocks()
+	target, certain, err := l.sampleClocks()
 	if err != nil {
 		l.end()
 		return nil, err
 	}
-	l.clock = newClock(r.config.Wall, r.fsm.Now(), target)
+	if m := r.agreed.Load(); m != nil && !certain {
+		target = m.read(time.Now()).UnixMilli()
+	}
+	l.clock = newClock(r.fsm.Now(), target)
 	if err := l.firstTick(); err != nil {
 		l.end()
 		return nil, err
@@ -73,7 +75,7 @@ func (r *replica) lead(ctx context.Context) (*leadership, error) {
 func (l *leadership) firstTick() error {
 	tick := []proposal{{data: encodeCommand(&fsmpb.Command{Op: &fsmpb.Command_Tick{Tick: &fsmpb.Tick{}}})}}
 	for {
-		err := l.r.raft.Apply(encodeEntry(l.clock.stamp(), tick), enqueueLimit).Error()
+		err := l.wait(l.r.raft.Apply(encodeEntry(l.clock.stamp(), tick), enqueueLimit))
 		l.watchTransfer(err)
 		if !errors.Is(err, raft.ErrLeadershipTransferInProgress) {
 			return err
@@ -83,6 +85,19 @@ func (l *leadership) firstTick() error {
 		case <-l.ctx.Done():
 			return l.ctx.Err()
 		}
+	}
+}
+
+// wait is the outcome of an entry, or that of the term if it ends first: what raft has in its buffer when it is shut down
+// is never answered, and a node that stops would wait for it for ever.
+func (l *leadership) wait(entry raft.ApplyFuture) error {
+	done := make(chan error, 1)
+	go func() { done <- entry.Error() }()
+	select {
+	case err := <-done:
+		return err
+	case <-l.ctx.Done():
+		return l.ctx.Err()
 	}
 }
 
@@ -213,8 +228,7 @@ func (l *leadership) steerClock() {
 	}
 }
 
-// sampleClocks is the lower median of the wall clocks of all voters that answer within clockWait, at least a majority.
-// certain is false when some are missing and the others differ: then one wrong clock may be the median.
+// sampleClocks judges the wall clocks of all voters that answer within clockWait, at least a majority, as they are now.
 func (l *leadership) sampleClocks() (target int64, certain bool, err error) {
 	ctx, cancel := context.WithTimeout(l.ctx, roundLimit)
 	defer cancel()
@@ -222,11 +236,11 @@ func (l *leadership) sampleClocks() (target int64, certain bool, err error) {
 	if failure != nil {
 		return 0, false, failure
 	}
-	apart := slices.Max(clocks) - slices.Min(clocks)
-	if apart > clockAlarm.Milliseconds() {
+	if apart := spread(clocks); apart > clockAlarm.Milliseconds() {
 		l.r.log.Warn("clocks of members differ; check their time synchronisation", "milliseconds", apart)
 	}
-	return lowerMedian(clocks), complete || apart <= clockAlarm.Milliseconds(), nil
+	target, certain = judgeClocks(clocks, complete)
+	return target, certain, nil
 }
 
 // majority is one read round.
@@ -235,52 +249,62 @@ func (l *leadership) majority(ctx context.Context) *Error {
 	return err
 }
 
-// askVoters asks all voters for their terms and returns the wall clocks of a majority that has none newer. It waits up to
-// extra for the answers of the others, too.
+// askVoters asks all voters for their terms and returns what the wall clocks of a majority that has none newer show at the
+// end. It waits up to extra for the answers of the others, too.
 func (l *leadership) askVoters(ctx context.Context, extra time.Duration) (clocks []int64, complete bool, failure *Error) {
 	voters := l.r.voters()
-	answers := make(chan *clusterpb.ReadRoundResult, len(voters))
+	answers := make(chan *moment, len(voters))
+	var heard []moment
 	asked := 0
 	for _, id := range voters {
 		if id == l.r.id {
-			clocks = append(clocks, l.r.config.Wall().UnixMilli())
+			heard = append(heard, moment{at: time.Now(), ms: l.r.config.Wall().UnixMilli()})
 			continue
 		}
 		asked++
-		go func() {
-			resp, err := l.r.port.Call(ctx, id, &clusterpb.Request{Op: &clusterpb.Request_ReadRound{ReadRound: &clusterpb.ReadRound{Term: l.term}}})
-			if err != nil {
-				answers <- nil
-				return
-			}
-			answers <- resp.GetReadRound()
-		}()
+		go func() { answers <- l.askVoter(ctx, id) }()
 	}
 	enough := make(<-chan time.Time)
 	if extra > 0 {
 		enough = time.After(extra)
 	}
-	for late := false; asked > 0 && (len(clocks) <= len(voters)/2 || extra > 0 && !late); {
+	for late := false; asked > 0 && (len(heard) <= len(voters)/2 || extra > 0 && !late); {
 		select {
 		case a := <-answers:
 			asked--
-			if a != nil && a.Term <= l.term {
-				clocks = append(clocks, a.WallMs)
+			if a != nil {
+				heard = append(heard, *a)
 			}
 		case <-enough:
 			late = true
 		}
 	}
-	if len(clocks) <= len(voters)/2 || l.r.raft.State() != raft.Leader || l.r.raft.CurrentTerm() != l.term {
+	if len(heard) <= len(voters)/2 || l.r.raft.State() != raft.Leader || l.r.raft.CurrentTerm() != l.term {
 		return nil, false, errNotLeader("a majority of the voters did not confirm that this node leads")
+	}
+	now := time.Now()
+	for _, m := range heard {
+		clocks = append(clocks, m.read(now).UnixMilli())
 	}
 	return clocks, len(clocks) == len(voters), nil
 }
 
-// receive answers a receive, now or when there is something for it. Only one that will find something is proposed.
+// askVoter returns a voter's clock if it answers and has no newer term.
+func (l *leadership) askVoter(ctx context.Context, id string) *moment {
+	asked, wall := time.Now(), l.r.config.Wall().UnixMilli()
+	resp, err := l.r.port.Call(ctx, id, &clusterpb.Request{Op: &clusterpb.Request_ReadRound{ReadRound: &clusterpb.ReadRound{Term: l.term}}})
+	a := resp.GetReadRound()
+	if err != nil || a == nil || a.Term > l.term {
+		return nil
+	}
+	return readBetween(asked, time.Since(asked), wall, a.WallMs)
+}
+
+// receive answers a receive, now or when there is something for it. Only one that will find something is proposed, or one
+// of which the state may remember what it has taken.
 func (l *leadership) receive(x *waiter) {
 	switch {
-	case x.deletes != nil:
+	case x.certain:
 		l.waiters.force(x)
 	case l.waiters.take(x):
 	case l.mustPropose():
@@ -329,17 +353,10 @@ func (l *leadership) answerEmpty(x *waiter) {
 // proposeReceive proposes a receive that was counted as taking messages. Deletes that come with it are made with the first
 // proposal, and not again if it has to wait for messages.
 func (l *leadership) proposeReceive(x *waiter) {
-	data := x.data
-	if x.deletes != nil {
-		data = x.deletes
-	}
-	l.writes.submit(proposal{data: data, done: func(result *fsmpb.Result, err *Error) {
-		if err == nil && x.deletes != nil {
-			x.deletes, x.deleted = nil, result.GetReceive().GetDeleteErrors()
-		}
+	l.writes.submit(proposal{data: x.data, done: func(result *fsmpb.Result, err *Error) {
 		l.waiters.finished(x, err == nil)
 		nothing := err == nil && result.Error == nil && len(result.GetReceive().GetDeliveries()) == 0
-		if nothing && time.Until(x.until) > 0 && !x.gone.Load() {
+		if nothing && time.Until(x.until) > 0 && !x.ended.Load() {
 			l.park(x) // another receive was faster
 			return
 		}

@@ -48,14 +48,17 @@ func (n *Node) admit(l *leadership, sender string, op *clusterpb.Admit) *cluster
 		return failed(&Error{Code: codeRefused, Detail: "the certificate can't be signed: " + err.Error()})
 	}
 	n.heard(m)
+	n.config.step("admit")
 	if !member { // one that asks again keeps its place
 		if err := present.addNonvoter(l.r.raft, m.Id); err != nil {
 			return failed(translate(err))
 		}
 	}
+	n.config.step("admitted")
 	if err := l.record(&fsmpb.Command{Op: &fsmpb.Command_PutMember{PutMember: &fsmpb.PutMember{Member: m}}}); err != nil {
 		return failed(err)
 	}
+	n.config.step("admission recorded")
 	return &clusterpb.Response{Result: &clusterpb.Response_Admit{Admit: &clusterpb.AdmitResult{
 		Certificate: certificate,
 		Cluster:     &fsmpb.Cluster{Id: c.Id, CaCertificate: c.CaCertificate},
@@ -151,15 +154,20 @@ func (n *Node) promote(ctx context.Context, l *leadership, id string) {
 			return
 		}
 		n.log.Info("replacing an earlier incarnation", "old", old.ID, "new", id)
+		n.config.step("replace")
 		if err := c.remove(l.r.raft, old.ID); err != nil {
 			n.log.Warn("earlier incarnation stays for now", "id", old.ID, "error", err)
 			return
 		}
+		n.config.step("replaced")
 	}
 	n.log.Info("member has caught up and votes from now on", "id", id)
+	n.config.step("promote")
 	if err := c.addVoter(l.r.raft, id); err != nil {
 		n.log.Warn("member does not vote yet", "id", id, "error", err)
+		return
 	}
+	n.config.step("promoted")
 }
 
 // mayRemove tells whether an earlier incarnation is down and the voters that remain have a live majority. One that is about
@@ -204,6 +212,7 @@ func (n *Node) recordMembers(l *leadership, servers []raft.Server) {
 		if l.r.has(id) { // admitted since servers was read
 			continue
 		}
+		n.config.step("forget")
 		n.recordOne(l, id, &fsmpb.Command{Op: &fsmpb.Command_RemoveMember{RemoveMember: &fsmpb.RemoveMember{Id: id}}})
 	}
 }
@@ -211,7 +220,9 @@ func (n *Node) recordMembers(l *leadership, servers []raft.Server) {
 func (n *Node) recordOne(l *leadership, id string, c *fsmpb.Command) {
 	if err := l.record(c); err != nil {
 		n.log.Warn("record of a member is not up to date yet", "id", id, "error", err)
+		return
 	}
+	n.config.step("recorded")
 }
 
 func (n *Node) lastSaid(id string) *fsmpb.Member {

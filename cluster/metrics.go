@@ -28,6 +28,8 @@ type Metrics struct {
 	snapshotAt      prometheus.Gauge
 	hashMismatches  prometheus.Counter
 	forwarded       prometheus.Counter
+
+	repeats, repeatsRemembered prometheus.Counter
 }
 
 // NewMetrics registers the families of one node; a registry takes only one. Of a nil registry nobody can read them.
@@ -65,6 +67,10 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 			"Log indexes at which the state of this node differed from that of another member. Must stay 0."),
 		forwarded: counter("forwarded_requests_total",
 			"Tries to have a request answered by another member that leads; what is tried again counts again."),
+		repeats: counter("repeated_commands_total",
+			"Tries to have a command applied of which an earlier try may have been: the leader was lost with the answer."),
+		repeatsRemembered: counter("repeated_commands_remembered_total",
+			"Commands that had been applied by an earlier try, and were answered as that was."),
 	}
 }
 

@@ -5,13 +5,11 @@ import (
 	"fmt"
 	"maps"
 	"net"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/hashicorp/go-hclog"
 
@@ -41,6 +39,7 @@ type Node struct {
 	authorityEnds   atomic.Int64              // likewise
 	mismatchAt      atomic.Uint64             // the last log index at which the replicas were counted as different
 	touches         keyTouches
+	sessions        [fsm.MaxLanes]*session
 	failures        logLimit
 
 	mu        sync.Mutex
@@ -64,6 +63,7 @@ func New(c Config) *Node {
 	}
 	n.disk.Store(&diskSpace{})
 	n.draining, n.drain = context.WithCancel(context.Background())
+	n.sessions = n.newSessions()
 	if registry := c.Metrics.registry; registry != nil {
 		registry.MustRegister(newNodeCollector(n), newQueueCollector(n, nil))
 	}
@@ -72,8 +72,10 @@ func New(c Config) *Node {
 
 // Open reads the data directory and opens the cluster port. It reports whether the directory belongs to a member.
 func (n *Node) Open() (member bool, err error) {
-	if err := os.MkdirAll(filepath.Join(n.config.DataDir, tlsDir), 0o700); err != nil {
-		return false, writeError(n.config.DataDir, fmt.Errorf("create data directory: %w", err))
+	for _, dir := range []string{n.config.DataDir, filepath.Join(n.config.DataDir, tlsDir)} {
+		if err := makeDirectory(dir); err != nil {
+			return false, writeError(n.config.DataDir, fmt.Errorf("create data directory: %w", err))
+		}
 	}
 	d, member, err := readDirectory(n.config.DataDir)
 	if err != nil {
@@ -95,7 +97,7 @@ func (n *Node) Open() (member bool, err error) {
 		return false, err
 	}
 	n.port, err = transport.Listen(n.config.ClusterAddr, transport.Options{
-		Logger: n.config.Logger.Named("port"), Addresses: n.address, Dial: n.config.Dial,
+		Logger: n.config.Logger.Named("port"), Addresses: n.address, Dial: n.config.Dial, Listen: n.config.Listen,
 		Handler: n, JoinKeys: n.currentJoinKeys, Admit: n.admitRemote, Late: n.late,
 	})
 	if err != nil {
@@ -116,9 +118,9 @@ func (n *Node) Start() error {
 			return writeError(n.config.DataDir, err)
 		}
 	}
-	identity, err := transport.Load(filepath.Join(n.config.DataDir, tlsDir))
+	identity, err := n.loadIdentity()
 	if err != nil {
-		return fmt.Errorf("read certificate: %w", err)
+		return err
 	}
 	n.useIdentity(identity)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -186,15 +188,6 @@ func (n *Node) FSM() *fsm.FSM {
 		return r.fsm
 	}
 	return nil
-}
-
-// Now is the wall clock, or the clock of this node's state where that is later.
-func (n *Node) Now() time.Time {
-	now := n.config.Wall()
-	if f := n.FSM(); f != nil && f.Now() > now.UnixMilli() {
-		return time.UnixMilli(f.Now())
-	}
-	return now
 }
 
 // self is what this node says of itself to others.

@@ -3,7 +3,6 @@ package cluster
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -19,28 +18,31 @@ const retryPause = 50 * time.Millisecond
 // leaderless is how long a receive that may wait for messages waits for a leader.
 const leaderless = 4 * time.Second
 
-// Propose is the only door for writes: it has the command applied, wherever the leader is. A refusal by the state machine
-// is a Result with its Error set; an error is an *Error. What was certainly not proposed is tried again, with the next
-// leader too, until ctx ends.
+// Propose is the only door for writes: it has the command applied, wherever the leader is, and once, however often it has
+// to be sent (session.go). A refusal by the state machine is a Result with its Error set; an error is an *Error. What was
+// certainly not proposed, and what nobody knows of, is tried again, with the next leader too, until ctx ends.
 func (n *Node) Propose(ctx context.Context, c *fsmpb.Command) (*fsmpb.Result, error) {
-	data, err := proto.Marshal(c)
+	var result *fsmpb.Result
+	var err *Error
+	if harmlessTwice(c) {
+		result, err = n.repeat(ctx, c, n.proposeOnce, n.pause)
+	} else {
+		result, err = n.repeatNumbered(ctx, n.sessions[promptLane], c, false, n.proposeOnce, n.pause)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("encode command: %w", err)
+		return nil, n.explain(err)
 	}
-	for {
-		resp, err := n.request(ctx, &clusterpb.Request{Op: &clusterpb.Request_Propose{Propose: data}})
-		if err == nil {
-			return resp.GetPropose(), nil
-		}
-		if err.Unknown || err.final() || !n.pause(ctx) {
-			return nil, n.explain(err)
-		}
-	}
+	return result, nil
+}
+
+func proposeRequest(command []byte) *clusterpb.Request {
+	return &clusterpb.Request{Op: &clusterpb.Request_Propose{Propose: command}}
 }
 
 // Receive proposes a receive and waits up to wait for the first message. The deliveries come with their contents. A
-// receive whose outcome is unknown is tried again, unless it deletes: what it may have taken comes back when its lease ends. When ctx ends
-// before the answer has come, what was taken is released at once.
+// receive whose outcome is unknown is tried again, as in Propose; if the cluster does not remember the first try any more,
+// what that may have taken comes back when its lease ends. When ctx ends before the answer has come, what was taken is
+// released at once.
 //
 // One that deletes does so at once. If it finds nothing it waits as one without deletes, which a drain ends and which may
 // be tried again, and whatever ends the waiting is no failure any more: the deletes are made.
@@ -63,46 +65,55 @@ func (n *Node) Receive(ctx context.Context, c *fsmpb.Command, wait time.Duration
 	return withDeleted(first.GetReceive().GetDeleteErrors(), result), nil
 }
 
+// withDeleted adds what became of a receive's deletes. They are committed, so whatever ended the wait for messages (then
+// there is no result) is no failure of the request any more: it has received nothing.
+func withDeleted(deleted []*fsmpb.Error, result *fsmpb.Result) *fsmpb.Result {
+	if result.GetReceive() == nil {
+		result = &fsmpb.Result{Value: &fsmpb.Result_Receive{Receive: &fsmpb.ReceiveResult{}}}
+	}
+	result.Error = nil
+	result.GetReceive().DeleteErrors = deleted
+	return result
+}
+
 // receive makes a receive that has deletes only if it does not wait.
 func (n *Node) receive(ctx context.Context, c *fsmpb.Command, wait time.Duration) (*fsmpb.Result, error) {
-	data, err := proto.Marshal(c)
-	if err != nil {
-		return nil, fmt.Errorf("encode command: %w", err)
-	}
-	until := time.Now().Add(wait)
-	unknown := false      // an earlier try may have taken messages
-	var failing time.Time // since when no try has been answered
-	polling, end := context.WithCancel(ctx)
+	ctx, end := context.WithCancel(ctx) // of its own: the leader knows it by that
 	defer end()
-	deletes := len(c.GetReceiveMessage().GetDelete()) > 0 // and has to say what became of them
+	until := time.Now().Add(wait)
+	lane := promptLane
 	if wait > 0 {
-		defer context.AfterFunc(n.draining, end)()
+		lane = waitingLane
 	}
-	for {
+	repeated := false
+	var failing time.Time // since when no leader has taken it
+	try := func(ctx context.Context, command []byte) (*fsmpb.Result, *Error) {
+		began := time.Now()
 		left := max(0, time.Until(until))
-		resp, err := n.request(polling, &clusterpb.Request{Op: &clusterpb.Request_Receive{
-			Receive: &clusterpb.Receive{Command: data, WaitMs: left.Milliseconds()},
+		if n.Draining() { // it takes what there is
+			left = 0
+		}
+		resp, err := n.request(ctx, &clusterpb.Request{Op: &clusterpb.Request_Receive{
+			Receive: &clusterpb.Receive{Command: command, WaitMs: left.Milliseconds(), Repeated: repeated},
 		}})
-		if err == nil {
-			return resp.GetReceive(), nil
+		repeated = repeated || err != nil && err.Unknown
+		if time.Since(began) > retryPause { // it has waited there
+			failing = time.Time{}
 		}
-		unknown = unknown || err.Unknown
-		if unknown && deletes { // another try would find deleted what this request deleted
-			return nil, n.explain(err)
-		}
+		return resp.GetReceive(), err
+	}
+	patience := func(ctx context.Context) bool {
 		if failing.IsZero() {
 			failing = time.Now()
 		}
-		if !err.final() && time.Since(failing) < leaderless && n.pause(polling) {
-			continue
-		}
-		if polling.Err() != nil && ctx.Err() == nil { // this node is about to stop
-			return &fsmpb.Result{Value: &fsmpb.Result_Receive{Receive: &fsmpb.ReceiveResult{}}}, nil
-		}
-		explained := n.explain(err)
-		explained.Unknown = unknown
-		return nil, explained
+		return time.Since(failing) < leaderless && n.pause(ctx)
 	}
+	lossy := len(c.GetReceiveMessage().GetDelete()) == 0 // otherwise it has to say what became of the deletes
+	result, err := n.repeatNumbered(ctx, n.sessions[lane], c, lossy, try, patience)
+	if err != nil {
+		return nil, n.explain(err)
+	}
+	return result, nil
 }
 
 // Read answers a query from a state that is at least as new as the call.
@@ -144,16 +155,20 @@ func (n *Node) request(ctx context.Context, req *clusterpb.Request) (*clusterpb.
 		return nil, errNotLeader("no leader is known")
 	}
 	req.RequestId = requestID(ctx)
+	var enough <-chan struct{} // a receive does not wait on when this node is about to stop
+	if req.GetReceive().GetWaitMs() > 0 {
+		enough = n.draining.Done()
+	}
 	var resp *clusterpb.Response
 	if leader == r.id {
 		var err *Error
-		if resp, err = n.local(ctx, req); err != nil {
+		if resp, err = n.local(ctx, enough, req); err != nil {
 			return nil, err
 		}
 	} else {
 		n.config.Metrics.forwarded.Inc()
 		var err error
-		if resp, err = n.port.Call(ctx, leader, req); err != nil {
+		if resp, err = n.port.CallUntil(ctx, enough, leader, req); err != nil {
 			return nil, n.callFailed(err)
 		}
 	}
@@ -164,16 +179,21 @@ func (n *Node) request(ctx context.Context, req *clusterpb.Request) (*clusterpb.
 }
 
 // local hands a request to this node's own leadership.
-func (n *Node) local(ctx context.Context, req *clusterpb.Request) (*clusterpb.Response, *Error) {
+func (n *Node) local(ctx context.Context, enough <-chan struct{}, req *clusterpb.Request) (*clusterpb.Response, *Error) {
 	answered := make(chan *clusterpb.Response, 1)
 	n.Handle(ctx, n.directory.ID, req, func(resp *clusterpb.Response) { answered <- resp })
-	select {
-	case resp := <-answered:
-		return resp, nil
-	case <-ctx.Done():
-		n.cancelReceive(receiveKey{ctx, req.Id})
-		go func() { n.late(n.directory.ID, <-answered) }()
-		return nil, errUnknown("its time was over")
+	for {
+		select {
+		case resp := <-answered:
+			return resp, nil
+		case <-enough:
+			n.cancelReceive(receiveKey{ctx, req.Id})
+			enough = nil
+		case <-ctx.Done():
+			n.cancelReceive(receiveKey{ctx, req.Id})
+			go func() { n.late(n.directory.ID, <-answered) }()
+			return nil, errUnknown("its time was over")
+		}
 	}
 }
 

@@ -2,13 +2,16 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/hashicorp/raft"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/fastqueue/fastqueue/cluster/logstore"
@@ -45,9 +48,7 @@ func TestAReceiveWhoseAnswerWasLostIsUnknown(t *testing.T) {
 	leader := c.leader()
 	via, third := (leader+1)%3, (leader+2)%3
 	l := c.nodes[leader].replica.Load().leadership.Load()
-	for range maxInFlight { // the receive waits in the leader's queue
-		l.writes.slots <- struct{}{}
-	}
+	release := l.writes.hold() // the receive waits in the leader's queue
 	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Second)
 	defer cancel()
 	done := make(chan error, 1)
@@ -68,9 +69,7 @@ func TestAReceiveWhoseAnswerWasLostIsUnknown(t *testing.T) {
 	if failure, ok := err.(*Error); !ok || !failure.Unknown {
 		t.Errorf("the outcome is %v, want unknown", err)
 	}
-	for range maxInFlight {
-		<-l.writes.slots
-	}
+	release()
 }
 
 // A crash inside Found leaves a first command without node.json. A node that then joins must not found with it.
@@ -205,5 +204,91 @@ func TestAWrongClockIsOutvotedByThoseThatAnswerLater(t *testing.T) {
 		if behind := time.Since(time.UnixMilli(target)); certain && behind > 30*time.Minute {
 			t.Fatalf("the sample is %s behind", fmt.Sprint(behind.Round(time.Second)))
 		}
+	}
+}
+
+// The clocks that were read at the beginning of a sample were taken for those at its end. With a voter missing that is
+// clockWait later: the clock of the term ran that much behind, and leases that the one before had given ended early.
+func TestASampleOfTheClocksIsNotLate(t *testing.T) {
+	t.Parallel()
+	var silent atomic.Value // name of the member that does not tell its time
+	silent.Store("")
+	released := make(chan struct{})
+	c := newTestCluster(t, "wal", 3, func(c *Config) {
+		of := c.NodeName
+		c.Wall = func() time.Time {
+			if silent.Load() == of {
+				<-released
+			}
+			return time.Now()
+		}
+	})
+	leader := c.leader()
+	l := c.nodes[leader].replica.Load().leadership.Load()
+	silent.Store(name((leader + 1) % 3))
+	defer close(released)
+	began := time.Now()
+	target, _, err := l.sampleClocks()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// It waits for the third clock in vain.
+	if passed := time.UnixMilli(target).Sub(began); passed < clockWait/2 {
+		t.Errorf("the sample is of %s after its beginning, and took %s at least", passed, clockWait)
+	}
+}
+
+// The median was found as an offset to this node's clock and added to what that showed a moment later: a clock that was set
+// in between moved the clock of the term by as much, and all leases ended.
+func TestAClockThatIsSetDuringASampleMovesNothing(t *testing.T) {
+	t.Parallel()
+	var restless atomic.Value // name of the member whose clock is set again and again
+	var looks atomic.Int64
+	restless.Store("")
+	c := newTestCluster(t, "wal", 3, func(c *Config) {
+		of := c.NodeName
+		c.Wall = func() time.Time {
+			if restless.Load() == of {
+				return time.Now().Add(time.Duration(looks.Add(1)%3) * time.Hour)
+			}
+			return time.Now()
+		}
+	})
+	leader := c.leader()
+	l := c.nodes[leader].replica.Load().leadership.Load()
+	restless.Store(name(leader))
+	for range 20 {
+		target, certain, err := l.sampleClocks()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if off := time.Until(time.UnixMilli(target)); certain && off.Abs() > 30*time.Minute {
+			t.Fatalf("the sample is %s off", off.Round(time.Second))
+		}
+	}
+	if looks.Load() < 20 {
+		t.Errorf("the restless clock was looked at %d times", looks.Load())
+	}
+}
+
+// neverAnswered is an entry that was in raft's buffer when raft was shut down.
+type neverAnswered struct{ raft.ApplyFuture }
+
+func (neverAnswered) Error() error { select {} }
+
+// A node that is stopped while it begins to lead does not wait for a tick that raft has forgotten.
+func TestATermEndsWithoutAnAnswerToItsTick(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	l := &leadership{ctx: ctx}
+	outcome := make(chan error, 1)
+	go func() { outcome <- l.wait(neverAnswered{}) }()
+	cancel()
+	select {
+	case err := <-outcome:
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("the tick ended with %v", err)
+		}
+	case <-time.After(testDeadline):
+		t.Error("the term waits for ever")
 	}
 }

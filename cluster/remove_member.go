@@ -39,11 +39,13 @@ func (n *Node) removeMember(l *leadership, name string) *clusterpb.Response {
 	}
 	err := removeAll(leaving, func(id raft.ServerID) error {
 		n.log.Info("removing a member", "id", id)
+		n.config.step("remove")
 		return c.remove(l.r.raft, id)
 	})
 	if err != nil {
 		return failed(err)
 	}
+	n.config.step("removed")
 	return &clusterpb.Response{Result: &clusterpb.Response_RemoveMember{RemoveMember: &clusterpb.RemoveMemberResult{}}}
 }
 

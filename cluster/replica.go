@@ -33,12 +33,14 @@ type replica struct {
 
 	fsm       *fsm.FSM
 	logs      logstore.Store
-	transport *raft.NetworkTransport
+	streams   *raftStreams
+	transport *steadyTransport
 	raft      *raft.Raft
 	notify    chan bool
 
 	leadership atomic.Pointer[leadership]
-	changed    *broadcast // leader or leadership changed
+	agreed     atomic.Pointer[moment] // of the voters' clocks, as last heard without doubt; nil: not yet
+	changed    *broadcast             // leader or leadership changed
 	ctx        context.Context
 	stop       context.CancelFunc
 	done       chan struct{} // watchLeadership has returned
@@ -86,11 +88,8 @@ func (r *replica) start(bootstrap bool) error {
 	if err := logstore.Reconcile(r.logs, applied); err != nil {
 		return fmt.Errorf("check log against state: %w", err)
 	}
-	r.transport = raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
-		Stream: r.port.RaftLayer(), MaxPool: 3, MaxRPCsInFlight: 1, Timeout: raftTimeout,
-		Logger: quieter{r.log.Named("raft")}, MsgpackUseNewTimeFormat: true,
-	})
-	r.transport.TimeoutScale = timeoutScale
+	r.streams = &raftStreams{StreamLayer: r.port.RaftLayer(), open: map[*raftStream]bool{}}
+	r.transport = &steadyTransport{memberTransport: newRaftTransport(r.streams, quieter{r.log.Named("raft")})}
 	config := r.raftConfig()
 	if bootstrap {
 		if err := r.bootstrap(config); err != nil {
@@ -102,12 +101,22 @@ func (r *replica) start(bootstrap bool) error {
 		return fmt.Errorf("start raft: %w", err)
 	}
 	r.raft = started
+	r.transport.raft.Store(started)
 	r.observeLeader()
 	return nil
 }
 
-// raftConfig sets what measurements and the library's traps demand: no pipeline (raft#611, raft#612), no own snapshot
-// trigger (watchProgress has it), a buffered apply channel.
+// newRaftTransport has no pipeline: one rejected request would stop it for ever (raft#611, raft#612).
+func newRaftTransport(stream raft.StreamLayer, log hclog.Logger) *raft.NetworkTransport {
+	t := raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
+		Stream: stream, MaxPool: 3, MaxRPCsInFlight: 1, Timeout: raftTimeout, Logger: log, MsgpackUseNewTimeFormat: true,
+	})
+	t.TimeoutScale = timeoutScale
+	return t
+}
+
+// raftConfig sets what measurements and the library's traps demand: no own snapshot trigger
+// (watchProgress has it), a buffered apply channel.
 func (r *replica) raftConfig() *raft.Config {
 	c := raft.DefaultConfig()
 	c.LocalID = raft.ServerID(r.id)
@@ -115,7 +124,7 @@ func (r *replica) raftConfig() *raft.Config {
 	c.LeaderLeaseTimeout = r.config.LeaderLease
 	c.CommitTimeout = r.config.Commit
 	c.MaxAppendEntries = 64
-	c.BatchApplyCh = true
+	c.BatchApplyCh = !r.config.unbuffered
 	c.ShutdownOnRemove = false
 	c.TrailingLogs = r.config.TrailingLogs
 	c.SnapshotThreshold = 1 << 62
@@ -153,7 +162,7 @@ func (r *replica) halt() error {
 // close flushes the state and closes the log. raft uses both until it has stopped.
 func (r *replica) close(err error) error { return closeAfter(err, r.fsm, r.logs) }
 
-// observeLeader has everybody who waits for a leader look again.
+// observeLeader has everybody who waits for a leader, or for the answer of the one before, look again.
 func (r *replica) observeLeader() {
 	events := make(chan raft.Observation, 16)
 	r.raft.RegisterObserver(raft.NewObserver(events, false, func(o *raft.Observation) bool {
@@ -166,6 +175,7 @@ func (r *replica) observeLeader() {
 			select {
 			case o := <-events:
 				if id := o.Data.(raft.LeaderObservation).LeaderID; id != "" && id != last {
+					r.port.Depose(string(last))
 					last = id
 					r.config.Metrics.leaderChanges.Inc()
 				}
@@ -259,12 +269,12 @@ func (r *replica) wakeWaiters(queues []string) {
 	}
 }
 
-// watchProgress takes snapshots and ends the process when committed entries are not applied: a full disk makes Pebble
-// wait for ever and return nothing.
+// watchProgress takes snapshots, gives up a state that does not arrive, and ends the process when committed entries are
+// not applied: a full disk makes Pebble wait for ever and return nothing.
 func (r *replica) watchProgress() {
 	ticker := time.NewTicker(watchInterval)
 	defer ticker.Stop()
-	watch := stallWatch{limit: applyStall}
+	watch, arrival := stallWatch{limit: applyStall}, arrivalWatch{}
 	snapshotAt := r.logs.AppendedBytes()
 	snapshotted := make(chan bool, 1) // a snapshot waits for Apply, and so must not hold up the watch over it
 	running, began := false, uint64(0)
@@ -272,9 +282,13 @@ func (r *replica) watchProgress() {
 		select {
 		case <-r.ctx.Done():
 			return
-		case now := <-ticker.C:
-			if started, finished := r.fsm.Progress(); watch.stalled(now, started, finished) {
+		case <-ticker.C:
+			if started, finished := r.fsm.Progress(); watch.stalled(started, finished) {
 				r.config.Exit(ExitStorage, fmt.Sprintf("applying committed entries has not finished for %s: the disk of %s is full or hangs", applyStall, r.config.DataDir))
+			}
+			if bytes, arriving := r.fsm.Store().Arriving(); arrival.stalled(bytes, arriving) {
+				r.log.Warn("a state that arrives has stood still, and is given up", "seconds", arrivalStall.Seconds(), "bytes", bytes)
+				r.streams.cut()
 			}
 			if bytes := r.logs.AppendedBytes(); !running && r.snapshotDue(bytes-snapshotAt) {
 				running = true
@@ -312,17 +326,19 @@ func (r *replica) snapshot() bool {
 	return true
 }
 
-// stallWatch notices an Apply that does not finish.
+// stallWatch notices an Apply that does not finish. It counts looks, one each watchInterval: a process that is halted, by
+// SIGSTOP or with its machine, looks once for all that time.
 type stallWatch struct {
 	limit   time.Duration
-	started uint64    // the Apply that was running at the last look
-	since   time.Time // when it was first seen running
+	started uint64        // the Apply that was running at the last look
+	running time.Duration // since it was first seen running
 }
 
-func (w *stallWatch) stalled(now time.Time, started, finished uint64) bool {
+func (w *stallWatch) stalled(started, finished uint64) bool {
 	if started == finished || started != w.started {
-		w.started, w.since = started, now
+		w.started, w.running = started, 0
 		return false
 	}
-	return now.Sub(w.since) >= w.limit
+	w.running += watchInterval
+	return w.running >= w.limit
 }

@@ -56,6 +56,7 @@ func (n *Node) pollMembers(ctx context.Context) {
 		n.pollOnce(ctx)
 		r := n.replica.Load()
 		n.noteProgress(r)
+		n.noteClocks(r)
 		n.forgetOthers(r)
 		n.compareHashes(r)
 		select {

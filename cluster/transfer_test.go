@@ -117,9 +117,7 @@ func TestAHandOverBehindOthersThatGivesUpIsNotApplied(t *testing.T) {
 	leader := c.leader()
 	n := c.nodes[leader]
 	l := n.replica.Load().leadership.Load()
-	for range maxInFlight {
-		l.writes.slots <- struct{}{}
-	}
+	release := l.writes.hold()
 	sent := make(chan error, 1)
 	go func() { sent <- trySend(c, leader) }()
 	eventually(t, "a send to wait", func() bool { return l.writes.waiting() > 0 })
@@ -128,9 +126,7 @@ func TestAHandOverBehindOthersThatGivesUpIsNotApplied(t *testing.T) {
 	if err := n.handOver(ctx, l, c.nodes[1-leader].ID()); err == nil || err.Unknown {
 		t.Errorf("a hand-over behind a send: %+v", err)
 	}
-	for range maxInFlight {
-		<-l.writes.slots
-	}
+	release()
 	if err := <-sent; err != nil {
 		t.Errorf("the send that was waiting: %v", err)
 	}

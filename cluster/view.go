@@ -1,11 +1,14 @@
 package cluster
 
 import (
+	"fmt"
 	"slices"
 	"sort"
 	"time"
 
 	"github.com/hashicorp/raft"
+
+	"github.com/fastqueue/fastqueue/fsm"
 )
 
 // View is what one node knows of its cluster. It needs no leader, and says how old it is.
@@ -17,6 +20,16 @@ type View struct {
 	AgeMs     int64        `json:"age_ms"`  // how long ago the answering node last heard of its leader; 0 on the leader itself
 	Summary   string       `json:"summary"` // how the cluster is, in a sentence or two for people
 	Members   []MemberView `json:"members"`
+
+	// StateHashes are the running hashes of the answering node's state at the last multiples of 1,000 that it has passed
+	// since it started, and where it stands; the index rises. Nodes that name the same index must name the same hash.
+	StateHashes []StateHash `json:"state_hashes"`
+}
+
+// StateHash is the running hash of what the log entries before an index made.
+type StateHash struct {
+	Index uint64 `json:"index"`
+	Hash  string `json:"hash"` // 16 hexadecimal digits
 }
 
 // MemberView is one member as the answering node knows it.
@@ -42,13 +55,14 @@ type MemberView struct {
 
 // Cluster is this node's view of the cluster.
 func (n *Node) Cluster() View {
-	v := View{ClusterID: n.clusterID(), Node: n.Name(), Members: []MemberView{}}
+	v := View{ClusterID: n.clusterID(), Node: n.Name(), Members: []MemberView{}, StateHashes: []StateHash{}}
 	r := n.replica.Load()
 	if r == nil {
 		v.Summary = "Not a member yet: " + n.whyWaiting() + "."
 		return v
 	}
 	v.Term = r.raft.CurrentTerm()
+	v.StateHashes = stateHashes(r.fsm)
 	leader := r.leader()
 	v.AgeMs = r.sinceLeader().Milliseconds()
 	names := map[string]MemberView{}
@@ -79,6 +93,21 @@ func (n *Node) Cluster() View {
 		v.Summary = "Removed: " + removedText + "."
 	}
 	return v
+}
+
+func stateHashes(f *fsm.FSM) []StateHash {
+	newest := f.NewestHash()
+	var shown []StateHash
+	for _, h := range f.Hashes() {
+		if h.Index < newest.Index {
+			shown = append(shown, showHash(h))
+		}
+	}
+	return append(shown, showHash(newest))
+}
+
+func showHash(h fsm.Hash) StateHash {
+	return StateHash{Index: h.Index, Hash: fmt.Sprintf("%016x", h.Hash)}
 }
 
 // describe fills in what a member last said of itself; of this node, what it says now.

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"slices"
 	"testing"
 	"time"
 )
@@ -44,6 +45,16 @@ func TestTheViewOfACluster(t *testing.T) {
 			t.Errorf("%s says %q", name(from), s)
 		}
 	}
+	same := func() bool { // at rest all stand at the same index, with the same hash
+		first := c.nodes[0].Cluster().StateHashes
+		for _, n := range c.nodes[1:] {
+			if !slices.Equal(n.Cluster().StateHashes, first) {
+				return false
+			}
+		}
+		return len(first) == 1 && first[0].Index > 1 && len(first[0].Hash) == 16
+	}
+	eventually(t, "the same state hash on all nodes", same)
 
 	down := (c.leader() + 1) % 3
 	via := c.leader()

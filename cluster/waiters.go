@@ -17,12 +17,11 @@ type waiter struct {
 	max       int64 // messages it takes at most
 	taking    int64 // messages it is expected to take, while it is proposed
 	data      []byte
-	deletes   []byte         // data with the deletes that come first; nil when there are none, or they are done
-	deleted   []*fsmpb.Error // what became of them
 	principal *fsmpb.Principal
+	certain   bool                        // it is proposed whatever is ready: it deletes, or an earlier try may have been applied
 	until     time.Time                   // when it is to be answered, with or without messages
 	respond   func(*fsmpb.Result, *Error) // called once, by whoever removed the waiter from the waiters
-	gone      atomic.Bool                 // its client does not wait any more
+	ended     atomic.Bool                 // nobody wants it to wait any more
 	timer     *time.Timer
 	element   *list.Element // in its queue's list; nil while it is not parked
 }
@@ -100,6 +99,10 @@ func (w *waiters) park(x *waiter, expire func(*waiter)) *Error {
 	if w.closed {
 		w.mu.Unlock()
 		return errNotLeader("the leader changed")
+	}
+	if x.ended.Load() { // whoever ends it from now on finds it parked
+		w.mu.Unlock()
+		return errNotLeader("its wait was ended")
 	}
 	if w.parked >= w.limit {
 		parked := w.parked

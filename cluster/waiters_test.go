@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -10,12 +11,27 @@ import (
 
 // fakeQueue stands in for one queue of the state machine and for the log.
 type fakeQueue struct {
-	ready    int64
+	ready int64
+
+	mu       sync.Mutex // for tests in which timers propose
 	proposed []*waiter
 }
 
 func (f *fakeQueue) waiters() *waiters {
-	return newWaiters(func(string) int64 { return f.ready }, func(x *waiter) { f.proposed = append(f.proposed, x) })
+	return newWaiters(func(string) int64 { return f.ready }, f.propose)
+}
+
+func (f *fakeQueue) propose(x *waiter) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.proposed = append(f.proposed, x)
+}
+
+// count is how many receives have been proposed.
+func (f *fakeQueue) count() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.proposed)
 }
 
 func newWaiter(max int64, wait time.Duration) *waiter {

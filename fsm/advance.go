@@ -24,6 +24,8 @@ func (s *state) advance(now int64) {
 			s.familyDue(d)
 		case store.DueEnded:
 			s.endedDue(d)
+		case store.DueResult:
+			s.resultDue(d)
 		case store.DueClock: // done: the clock has moved on
 		}
 	}

@@ -5,27 +5,25 @@ import (
 	"fmt"
 	"hash/fnv"
 
-	"google.golang.org/protobuf/proto"
-
 	"github.com/fastqueue/fastqueue/fsm/fsmpb"
 )
 
 // applyEntry applies the commands of one log entry in order and returns one result for each.
 func (s *state) applyEntry(index uint64, data []byte) []*fsmpb.Result {
 	entry := &fsmpb.Entry{}
-	if err := proto.Unmarshal(data, entry); err != nil {
+	if err := decode(data, entry); err != nil {
 		s.corrupt(fmt.Errorf("log entry %d: %w", index, err))
 	}
 	s.advance(entry.NowMs)
 	results := make([]*fsmpb.Result, len(entry.Commands))
 	for i, data := range entry.Commands {
 		command := &fsmpb.Command{}
-		if err := proto.Unmarshal(data, command); err != nil {
+		if err := decode(data, command); err != nil {
 			s.corrupt(fmt.Errorf("command %d of log entry %d: %w", i, index, err))
 		}
-		results[i] = s.applyCommand(command)
+		results[i] = s.applyOnce(i, command)
 	}
-	s.addToHash(index, results)
+	s.rememberNumbered(s.addToHash(index, results))
 	return results
 }
 
@@ -41,6 +39,8 @@ func (s *state) applyCommand(c *fsmpb.Command) *fsmpb.Result {
 		return s.applyPutMember(op.PutMember)
 	case *fsmpb.Command_RemoveMember:
 		return s.applyRemoveMember(op.RemoveMember)
+	case *fsmpb.Command_RegisterSession:
+		return s.applyRegisterSession(op.RegisterSession)
 	case *fsmpb.Command_RegisterUser:
 		return s.applyRegisterUser(c.Principal, op.RegisterUser)
 	case *fsmpb.Command_Login:
@@ -84,7 +84,7 @@ func (s *state) applyCommand(c *fsmpb.Command) *fsmpb.Result {
 	case *fsmpb.Command_PurgeQueue:
 		return s.applyPurgeQueue(op.PurgeQueue)
 	case *fsmpb.Command_SendMessage:
-		return s.applySendMessage(op.SendMessage)
+		return s.applySendOnce(user, op.SendMessage)
 	case *fsmpb.Command_ReceiveMessage:
 		return s.applyReceiveMessage(op.ReceiveMessage)
 	case *fsmpb.Command_DeleteMessage:
@@ -96,26 +96,27 @@ func (s *state) applyCommand(c *fsmpb.Command) *fsmpb.Result {
 	return nil
 }
 
-// Known tells whether an encoded command is one that this version can apply. A leader asks before it puts a command of
-// another member into the log, where one that is unknown or damaged anywhere would stop every replica.
-func Known(command []byte) bool {
-	c := &fsmpb.Command{}
-	return proto.Unmarshal(command, c) == nil && c.Op != nil
-}
-
-// addToHash carries the running hash over the results on, so that replicas can be compared.
-func (s *state) addToHash(index uint64, results []*fsmpb.Result) {
+// addToHash carries the running hash over the results on, so that replicas can be compared, and returns the results
+// encoded.
+func (s *state) addToHash(index uint64, results []*fsmpb.Result) [][]byte {
 	h := fnv.New64a()
 	var b []byte
 	b = binary.BigEndian.AppendUint64(b, s.hash)
 	b = binary.BigEndian.AppendUint64(b, index)
 	b = binary.BigEndian.AppendUint64(b, uint64(s.now))
+	encoded, ends := make([][]byte, len(results)), make([]int, len(results))
+	first := len(b)
 	var err error
-	for _, r := range results {
-		if b, err = (proto.MarshalOptions{Deterministic: true}).MarshalAppend(b, r); err != nil {
-			s.corrupt(fmt.Errorf("encode a result of log entry %d: %w", index, err))
+	for i, r := range results {
+		if b, err = appendTo(b, r); err != nil {
+			s.corrupt(fmt.Errorf("result of log entry %d: %w", index, err))
 		}
+		ends[i] = len(b)
+	}
+	for i, end := range ends {
+		encoded[i], first = b[first:end:end], end
 	}
 	h.Write(b)
 	s.hash = h.Sum64()
+	return encoded
 }

@@ -36,6 +36,12 @@
 // (password hashes, keys, certificates) is decided before the entry and travels in it. A refusal is a result, the same on
 // every replica; an error of the storage ends the process.
 //
+// # Commands that come again
+//
+// Whoever does not learn what became of a command may send it again: a member under the number that its session gave it
+// (session.go), a client under its idempotency key (idempotency_key.go). remembered.go keeps the answers, so that the second
+// copy is answered as the first one was and is not carried out.
+//
 // # Who owns what
 //
 // raft's FSM goroutine is the only one that calls Apply, ApplyBatch, Snapshot and Restore, and the only one that touches

@@ -26,6 +26,9 @@ const (
 	CodeLimitReached      = "limit_reached"
 	CodeAPIKeyNotFound    = "api_key_not_found"
 	CodeJoinTokenNotFound = "join_token_not_found"
+	CodeKeyReused         = "idempotency_key_reused"
+	CodeStale             = "stale"      // between members only: too old to be told from one that was applied; it was not applied now
+	CodeNoSession         = "no_session" // between members only: likewise, because the session has ended
 )
 
 // refuse makes the refusal of a command or of one part of it.

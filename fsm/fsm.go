@@ -18,7 +18,7 @@ import (
 
 // schema is the number of the key schema in store/schema.go and of the records in fsmpb. A store with another one is
 // refused.
-const schema = 1
+const schema = 2
 
 // defaultReadyWindow is how many ready messages of a busy queue are known ahead.
 const defaultReadyWindow = 512
@@ -99,7 +99,7 @@ func (f *FSM) load() error {
 	s.corrupt = f.fatal
 	s.batch = readOnly{r}
 	f.state = s
-	f.hashes.reset()
+	f.hashes.reset(f.store.Position().Index)
 	f.keys.Store(nil)
 	names := &sync.Map{}
 	for name, q := range s.queues {
@@ -197,6 +197,7 @@ func (f *FSM) publish(applied uint64) {
 	}
 	f.nextDue.Store(next)
 	f.now.Store(f.state.now)
+	f.hashes.stand(applied, f.state.hash)
 	f.applied.Store(applied)
 }
 

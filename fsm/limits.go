@@ -40,6 +40,18 @@ const (
 	RefreshTokenLife = 7 * 24 * time.Hour
 	RefreshGrace     = 10 * time.Second // a refresh token used twice within it gets the same answer
 
+	// RememberFor is how long, in the state's time, the answer to a command is remembered for the case that it comes again.
+	RememberFor = 10 * time.Minute
+	// MaxIdempotencyKeys of one user are remembered; one more forgets the oldest.
+	MaxIdempotencyKeys = 10_000
+	// MaxSessionResults of one session are remembered; more forget the oldest, whose commands are stale then. They are in
+	// memory, too, about 150 bytes each.
+	MaxSessionResults = 65_536
+
+	MaxLanes = 2 // sessions of one member
+
+	MaxIdempotencyKeyBytes = 128
+
 	// maxEndedKnown bounds the memory for families that were ended early; what is beyond it is looked up in the store.
 	maxEndedKnown = 100_000
 

@@ -25,5 +25,6 @@ func (s *state) applyPutMember(c *fsmpb.PutMember) *fsmpb.Result {
 
 func (s *state) applyRemoveMember(c *fsmpb.RemoveMember) *fsmpb.Result {
 	s.batch.Delete(store.MemberKey(c.Id))
+	s.endSessions(c.Id)
 	return &fsmpb.Result{}
 }

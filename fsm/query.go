@@ -4,8 +4,6 @@ import (
 	"encoding/binary"
 	"fmt"
 
-	"google.golang.org/protobuf/proto"
-
 	"github.com/fastqueue/fastqueue/fsm/fsmpb"
 	"github.com/fastqueue/fastqueue/fsm/store"
 )
@@ -177,7 +175,7 @@ func (f *FSM) FillMessages(r *fsmpb.ReceiveResult) {
 	r.Deliveries = kept
 }
 
-func get[M proto.Message](v *View, key []byte, m M) (none M) {
+func get[M message](v *View, key []byte, m M) (none M) {
 	if v.r == nil {
 		return none
 	}
@@ -185,19 +183,19 @@ func get[M proto.Message](v *View, key []byte, m M) (none M) {
 	if !ok {
 		return none
 	}
-	if err := proto.Unmarshal(b, m); err != nil {
+	if err := decode(b, m); err != nil {
 		v.f.fatal(fmt.Errorf("record under %q: %w", key, err))
 	}
 	return m
 }
 
-func list[M proto.Message](v *View, lower, upper []byte, empty func() M, limit int) (all []M) {
+func list[M message](v *View, lower, upper []byte, empty func() M, limit int) (all []M) {
 	if v.r == nil {
 		return nil
 	}
 	v.r.Scan(lower, upper, func(key, value []byte) bool {
 		m := empty()
-		if err := proto.Unmarshal(value, m); err != nil {
+		if err := decode(value, m); err != nil {
 			v.f.fatal(fmt.Errorf("record under %q: %w", key, err))
 		}
 		all = append(all, m)

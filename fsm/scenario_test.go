@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/hashicorp/raft"
 	"google.golang.org/protobuf/proto"
+	"pgregory.net/rapid"
 
 	"github.com/fastqueue/fastqueue/fsm/fsmpb"
 	"github.com/fastqueue/fastqueue/fsm/store"
@@ -81,7 +83,7 @@ func replayInstalled(t *testing.T, logs []*raft.Log) *FSM {
 }
 
 // install carries the state of one replica to another as raft does.
-func install(t *testing.T, from, to *FSM) {
+func install(t rapid.TB, from, to *FSM) {
 	t.Helper()
 	meta, stream, err := from.Snapshots().Open("live")
 	if err != nil {
@@ -119,7 +121,7 @@ func install(t *testing.T, from, to *FSM) {
 	}
 }
 
-func openTestFSM(t testing.TB, fs vfs.FS, window int) *FSM {
+func openTestFSM(t rapid.TB, fs vfs.FS, window int) *FSM {
 	t.Helper()
 	f, err := Open("state", Options{FS: fs, ReadyWindow: window, Fatal: func(err error) { t.Fatalf("fatal: %v", err) }})
 	if err != nil {
@@ -166,6 +168,8 @@ type scenario struct {
 	now      int64
 	admin    *fsmpb.Principal
 	caller   *fsmpb.Principal  // of the present command
+	session  *fsmpb.Session    // of the present command, or nil
+	epochs   []uint64          // e1 is the first
 	messages map[string]string // "queue id/sequence" -> m1, m2, ...
 	receipts []*fsmpb.Receipt  // r1 is the first
 	families []*fsmpb.TokenFamily
@@ -187,6 +191,7 @@ func newScenario(t *testing.T) *scenario {
 
 func (s *scenario) apply(c *fsmpb.Command) *fsmpb.Result {
 	s.t.Helper()
+	c.Session = s.session
 	command, err := proto.Marshal(c)
 	if err != nil {
 		s.t.Fatal(err)
@@ -265,7 +270,8 @@ func (s *scenario) seconds(a arguments, name string) *uint32 {
 	return proto.Uint32(uint32(d / time.Second))
 }
 
-// command carries out one line. With as=NAME somebody else than the admin says it.
+// command carries out one line. With as=NAME somebody else than the admin says it. With session=e1 number=N it is the N-th
+// command of a session, in which open=N is the lowest one that may come again.
 func (s *scenario) command(line string) string {
 	if times, line, ok := strings.Cut(strings.TrimPrefix(line, "repeat "), " "); ok && strings.HasPrefix(times, "0..") {
 		return s.repeat(strings.TrimPrefix(times, "0.."), line)
@@ -276,7 +282,10 @@ func (s *scenario) command(line string) string {
 	if name, ok := a.options["as"]; ok {
 		s.caller = s.principal(name)
 	}
+	s.session = s.sessionOf(a)
 	switch verb {
+	case "session":
+		return s.registerSession(args[0], a)
 	case "tick":
 		return s.tick(args[0])
 	case "show":
@@ -350,6 +359,40 @@ func (s *scenario) show(queue string) string {
 	return "no such queue\n"
 }
 
+func (s *scenario) registerSession(member string, a arguments) string {
+	r := s.apply(&fsmpb.Command{Op: &fsmpb.Command_RegisterSession{RegisterSession: &fsmpb.RegisterSession{
+		Member: member, Lane: uint32(s.number(a, "lane", 0)), Nonce: a.options["nonce"],
+	}}})
+	if r.Error != nil {
+		return "error " + r.Error.Code + "\n"
+	}
+	epoch := r.GetSession().Epoch
+	if !slices.Contains(s.epochs, epoch) {
+		s.epochs = append(s.epochs, epoch)
+	}
+	return fmt.Sprintf("e%d\n", slices.Index(s.epochs, epoch)+1)
+}
+
+func (s *scenario) sessionOf(a arguments) *fsmpb.Session {
+	name, ok := a.options["session"]
+	if !ok {
+		return nil
+	}
+	n, err := strconv.Atoi(strings.TrimPrefix(name, "e"))
+	if err != nil || n > len(s.epochs) {
+		s.t.Fatalf("there is no session %q", name)
+	}
+	return &fsmpb.Session{Epoch: s.epochs[n-1], Number: s.number(a, "number", 0), LowestOpen: s.number(a, "open", 0)}
+}
+
+// remembered says whether a result is that of an earlier command.
+func remembered(r *fsmpb.Result) string {
+	if r.Remembered == fsmpb.Remembered_NOT_REMEMBERED {
+		return ""
+	}
+	return "remembered "
+}
+
 func (s *scenario) send(queue string, bodies []string, a arguments) string {
 	c := &fsmpb.SendMessage{Queue: queue}
 	for _, body := range bodies {
@@ -363,6 +406,10 @@ func (s *scenario) send(queue string, bodies []string, a arguments) string {
 		}
 		c.Messages = append(c.Messages, m)
 	}
+	if key, ok := a.options["key"]; ok {
+		hash := sha256.Sum256([]byte(strings.Join(bodies, " ")))
+		c.IdempotencyKey = &fsmpb.IdempotencyKey{Key: key, RequestHash: hash[:]}
+	}
 	r := s.apply(&fsmpb.Command{Principal: s.caller, Op: &fsmpb.Command_SendMessage{SendMessage: c}})
 	if r.Error != nil {
 		return "error " + r.Error.Code + "\n"
@@ -373,9 +420,11 @@ func (s *scenario) send(queue string, bodies []string, a arguments) string {
 			out.WriteString("error " + m.Error.Code + "\n")
 			continue
 		}
-		name := fmt.Sprintf("m%d", len(s.messages)+1)
-		s.messages[fmt.Sprint(r.GetSend().Queue, "/", m.Sequence)] = name
-		out.WriteString(name + "\n")
+		id := fmt.Sprint(r.GetSend().Queue, "/", m.Sequence)
+		if s.messages[id] == "" {
+			s.messages[id] = fmt.Sprintf("m%d", len(s.messages)+1)
+		}
+		out.WriteString(remembered(r) + s.messages[id] + "\n")
 	}
 	return out.String()
 }
@@ -395,7 +444,7 @@ func (s *scenario) receive(queue string, a arguments) string {
 		if err := proto.Unmarshal(d.Message.Content, content); err != nil {
 			s.t.Fatal(err)
 		}
-		fmt.Fprintf(&out, "%s %q receipt=r%d count=%d lease=%s\n",
+		fmt.Fprintf(&out, "%s%s %q receipt=r%d count=%d lease=%s\n", remembered(r),
 			s.messages[fmt.Sprint(r.GetReceive().Queue, "/", d.Sequence)], content.Body, len(s.receipts), d.Count,
 			time.Duration(d.DeadlineMs-s.now)*time.Millisecond)
 	}
@@ -423,7 +472,7 @@ func (s *scenario) deleteMessages(queue string, names []string) string {
 	if r.Error != nil {
 		return "error " + r.Error.Code + "\n"
 	}
-	return codes(r.GetDelete().Errors)
+	return remembered(r) + codes(r.GetDelete().Errors)
 }
 
 // codes says what became of each part of a command.

@@ -4,8 +4,6 @@ import (
 	"encoding/binary"
 	"fmt"
 
-	"google.golang.org/protobuf/proto"
-
 	"github.com/fastqueue/fastqueue/fsm/fsmpb"
 	"github.com/fastqueue/fastqueue/fsm/store"
 )
@@ -44,7 +42,12 @@ type state struct {
 	apiKeys apiKeyCache
 	due     window[store.Due]
 
+	scopes   map[uint64]*scope      // of remembered results
+	sessions map[sessionName]*scope // those that are sessions
+	numbered []numberedCommand      // of the entry being applied, that are to be remembered
+
 	dirty       []*queue // records to write at the end of the batch, in the order in which they were touched
+	dirtyScopes []*scope // likewise
 	windowMax   int      // items of one ready window
 	windowItems int      // items in all ready windows, counted in flush
 	corrupt     func(error)
@@ -65,6 +68,8 @@ func load(r scanner, windowMax int) (*state, error) {
 		byID:      map[uint64]*queue{},
 		ended:     endedFamilies{max: maxEndedKnown, known: map[uint64]struct{}{}},
 		apiKeys:   apiKeyCache{max: maxAPIKeysKnown, known: map[string]*fsmpb.APIKey{}},
+		scopes:    map[uint64]*scope{},
+		sessions:  map[sessionName]*scope{},
 		windowMax: windowMax,
 		nextID:    1,
 	}
@@ -82,7 +87,7 @@ func load(r scanner, windowMax int) (*state, error) {
 	s.due.drop(store.Due{At: dueLow})
 	if v, ok := r.Get(store.ClusterKey()); ok {
 		s.cluster = &fsmpb.Cluster{}
-		if err := proto.Unmarshal(v, s.cluster); err != nil {
+		if err := decode(v, s.cluster); err != nil {
 			return nil, fmt.Errorf("cluster record: %w", err)
 		}
 	}
@@ -90,6 +95,9 @@ func load(r scanner, windowMax int) (*state, error) {
 		return nil, err
 	}
 	s.loadEnded(r)
+	if err := s.loadScopes(r); err != nil {
+		return nil, err
+	}
 	return s, s.loadQueues(r)
 }
 
@@ -97,7 +105,7 @@ func (s *state) loadUsers(r scanner) (err error) {
 	lower, upper := store.Users()
 	r.Scan(lower, upper, func(key, value []byte) bool {
 		u := &fsmpb.User{}
-		if err = proto.Unmarshal(value, u); err != nil {
+		if err = decode(value, u); err != nil {
 			err = fmt.Errorf("user record %q: %w", key[1:], err)
 			return false
 		}
@@ -111,7 +119,7 @@ func (s *state) loadQueues(r scanner) (err error) {
 	lower, upper := store.Queues()
 	r.Scan(lower, upper, func(key, value []byte) bool {
 		rec := &fsmpb.Queue{}
-		if err = proto.Unmarshal(value, rec); err != nil {
+		if err = decode(value, rec); err != nil {
 			err = fmt.Errorf("queue record %q: %w", key[1:], err)
 			return false
 		}
@@ -139,6 +147,7 @@ func (s *state) flush() {
 		q.counted = q.window.len()
 	}
 	s.dirty = s.dirty[:0]
+	s.flushScopes()
 	v := make([]byte, 0, 32)
 	v = binary.BigEndian.AppendUint64(v, uint64(s.now))
 	v = binary.BigEndian.AppendUint64(v, s.nextID)
@@ -164,22 +173,6 @@ func (s *state) dropWindows() {
 		q.counted = 0
 	}
 	s.windowItems = 0
-}
-
-// encode renders a record. The messages have no maps, so equal records have equal bytes.
-func (s *state) encode(m proto.Message) []byte {
-	b, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
-	if err != nil { // a string that is not UTF-8: the edge lets none through
-		s.corrupt(fmt.Errorf("encode %s: %w", m.ProtoReflect().Descriptor().Name(), err))
-	}
-	return b
-}
-
-// decode reads a record that this package wrote.
-func (s *state) decode(key, value []byte, m proto.Message) {
-	if err := proto.Unmarshal(value, m); err != nil {
-		s.corrupt(fmt.Errorf("record under %q: %w", key, err))
-	}
 }
 
 func (s *state) decodeDelivery(key, value []byte) delivery {

@@ -118,6 +118,7 @@ func (s *state) applyDeleteUser(c *fsmpb.DeleteUser) *fsmpb.Result {
 	}
 	s.dropFamilies(u)
 	s.dropAPIKeys(u)
+	s.dropScope(s.scopes[u.Id])
 	s.batch.Delete(store.UserKey(u.Name))
 	delete(s.users, u.Name)
 	delete(s.userIDs, u.Id)

@@ -109,7 +109,8 @@ func TestClusterViewNeedsATokenAndNoLeader(t *testing.T) {
 	a.node.err = errNoLeader
 	a.expect("GET", "/v1/cluster", "", 200, `{"cluster_id":"c1","node":"n1","leader":"n2","term":3,"age_ms":12,"summary":"Well.","members":[`+
 		`{"name":"n1","id":"n1-abc","voter":true,"leader":false,"http":"h:1","cluster":"h:2","lag":4,"version":"v","last_contact_ms":-1,`+
-		`"up":true,"lag_seconds":0.5,"applied_index":7,"disk_free":9,"disk_low":false,"clock_difference_ms":-3,"draining":false}]}`)
+		`"up":true,"lag_seconds":0.5,"applied_index":7,"disk_free":9,"disk_low":false,"clock_difference_ms":-3,"draining":false}],`+
+		`"state_hashes":[{"index":8,"hash":"00000000000000ab"}]}`)
 	if len(a.node.queries) != 0 {
 		t.Errorf("%d reads of the leader", len(a.node.queries))
 	}

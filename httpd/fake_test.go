@@ -75,7 +75,8 @@ func (n *fakeNode) Draining() bool                            { return n.drainin
 func (n *fakeNode) Cluster() cluster.View {
 	return cluster.View{ClusterID: "c1", Node: "n1", Leader: "n2", Term: 3, AgeMs: 12, Summary: "Well.", Members: []cluster.MemberView{
 		{Name: "n1", ID: "n1-abc", Voter: true, HTTP: "h:1", Cluster: "h:2", Lag: 4, Version: "v", LastContactMs: -1,
-			Up: true, LagSeconds: .5, AppliedIndex: 7, DiskFree: 9, ClockDifferenceMs: -3}}}
+			Up: true, LagSeconds: .5, AppliedIndex: 7, DiskFree: 9, ClockDifferenceMs: -3}},
+		StateHashes: []cluster.StateHash{{Index: 8, Hash: "00000000000000ab"}}}
 }
 
 func (n *fakeNode) advance(d time.Duration) {

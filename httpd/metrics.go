@@ -29,6 +29,7 @@ type Metrics struct {
 	auth        map[attempt]prometheus.Counter
 	tokens      map[string]prometheus.Counter // rejected, by reason
 	unknown     prometheus.Counter
+	replays     prometheus.Counter
 
 	sent, received, deleted, redelivered, empty prometheus.Counter
 	timeInQueue                                 prometheus.Histogram
@@ -73,6 +74,7 @@ func NewMetrics(registry *prometheus.Registry) *Metrics {
 		inFlight:    gauge("http_in_flight", "Requests that are being answered, waiting receives included."),
 		connections: gauge("http_connections", "Connections of clients that are open."),
 		unknown:     counter("unknown_outcome_total", "Writes answered with outcome unknown: they may have taken effect."),
+		replays:     counter("idempotent_replays_total", "Sends that came again under their Idempotency-Key and were answered as the first time. They stored nothing."),
 
 		sent:        counter("messages_sent_total", "Messages stored, as answered by this node."),
 		received:    counter("messages_received_total", "Messages handed out by this node, again or for the first time."),

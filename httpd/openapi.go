@@ -80,7 +80,7 @@ type documentedAction struct {
 
 type parameter struct {
 	Name        string  `json:"name"`
-	In          string  `json:"in"` // path or query
+	In          string  `json:"in"` // path, query or header
 	Required    bool    `json:"required"`
 	Description string  `json:"description"`
 	Schema      *schema `json:"schema"`

@@ -14,12 +14,12 @@ func docSendMessageBatch() documentation {
 		summary: "Send several messages at once",
 		about: fmt.Sprintf("The messages of a batch have at most %d bytes together, and are stored at once and in their order. A "+
 			"malformed entry refuses the whole batch; what the queue "+
-			"refuses stands in Failed.", fsm.MaxMessageBytes),
+			"refuses stands in Failed. With an Idempotency-Key a batch can be repeated, whole.", fsm.MaxMessageBytes),
 		request: sendBatch{}, strict: true,
 		example: `{"Action": "SendMessageBatch", "Entries": [{"Id": "a", "MessageBody": "one"}, {"Id": "b", "MessageBody": "two", "DelaySeconds": 5}]}`,
 		answer:  batchAnswer{},
 		shows:   `{"Successful":[{"Id":"a","MessageId":"` + exampleID + `"}],"Failed":[{"Id":"b","Code":"queue_full","Message":"The queue holds ..."}]}`,
-		codes:   []string{codeMessageTooLong, cluster.CodeDiskLow},
+		codes:   []string{codeMessageTooLong, fsm.CodeKeyReused, cluster.CodeDiskLow},
 	}
 }
 

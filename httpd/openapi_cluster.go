@@ -17,7 +17,8 @@ func docViewCluster() documentation {
 			`"members":[{"name":"node-1","id":"node-1-5f3a...","voter":true,"leader":true,"http":"127.0.0.1:9080","cluster":"127.0.0.1:9081",` +
 			`"lag":0,"version":"1.0.0","last_contact_ms":0,` +
 			`"up":true,"lag_seconds":0,"applied_index":117,"disk_free":52000000000,"disk_low":false,` +
-			`"clock_difference_ms":0,"certificate_expires":"2027-11-22T22:10:17Z","draining":false}]}`,
+			`"clock_difference_ms":0,"certificate_expires":"2027-11-22T22:10:17Z","draining":false}],` +
+			`"state_hashes":[{"index":118,"hash":"3fa1c0de5b7702e9"}]}`,
 	}
 }
 
@@ -86,6 +87,12 @@ func clusterTypes() map[reflect.Type]described {
 			"age_ms":     {about: "Milliseconds since the answering node last heard of its leader; 0 on the leader."},
 			"summary":    {about: "How the cluster is, in a sentence or two for people."},
 			"members":    {about: "All members, sorted by id."},
+			"state_hashes": {about: "Running hashes of the answering node's state, at the last multiples of 1,000 that it passed since it " +
+				"started and where it stands, by index. Nodes that name the same index must name the same hash."},
+		}},
+		reflect.TypeFor[cluster.StateHash](): {"StateHash", "The running hash of what a beginning of the log made.", fields{
+			"index": {about: "The log entries before this one count."},
+			"hash":  {about: "16 hexadecimal digits."},
 		}},
 		reflect.TypeFor[cluster.MemberView](): {"Member", "A member as the answering node knows it.", fields{
 			"name":            {about: "The node."},

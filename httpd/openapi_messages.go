@@ -17,7 +17,17 @@ func docAct() documentation {
 	return documentation{
 		id: "act", tag: messagesTag, summary: "Send, receive and delete messages",
 		about:      "The field Action of the request says what to do, and with that which other fields there are and what is answered.",
-		parameters: []parameter{queueParameter()}, codes: []string{fsm.CodeQueueNotFound},
+		parameters: []parameter{queueParameter(), idempotencyParameter()}, codes: []string{fsm.CodeQueueNotFound},
+	}
+}
+
+func idempotencyParameter() parameter {
+	return parameter{Name: idempotencyHeader, In: "header",
+		Description: fmt.Sprintf("Of sends; other Actions ignore it. Names the request, so that it can be sent again: the first one that "+
+			"stores a message is remembered with its answer, for the user and the queue, for %d minutes or until %d newer keys of the same "+
+			"user. The same request gets that answer again, with the header %s, and stores nothing; another request is refused with %s.",
+			int(fsm.RememberFor.Minutes()), fsm.MaxIdempotencyKeys, replayedHeader, fsm.CodeKeyReused),
+		Schema: &schema{Type: "string", MinLength: new(int64(1)), MaxLength: new(int64(fsm.MaxIdempotencyKeyBytes)), Pattern: "^[!-~]+$"},
 	}
 }
 
@@ -26,10 +36,10 @@ func docSendMessage() documentation {
 		summary: "Send a message",
 		about: fmt.Sprintf("Body and attributes, decoded, have at most %d bytes together. A message's place in its queue is given when it "+
 			"is sent; one that becomes visible again "+
-			"returns to it. While the disks of a majority are nearly full, sends alone are refused.", fsm.MaxMessageBytes),
+			"returns to it. With an Idempotency-Key a send can be repeated. While the disks of a majority are nearly full, sends alone are refused.", fsm.MaxMessageBytes),
 		request: newMessage{}, example: `{"Action": "SendMessage", "MessageBody": "hello", "MessageAttributes": {"kind": "greeting"}}`,
 		answer: sentMessage{}, shows: `{"MessageId":"` + exampleID + `","status":"sent"}`,
-		codes: []string{codeMessageTooLong, fsm.CodeQueueFull, cluster.CodeDiskLow},
+		codes: []string{codeMessageTooLong, fsm.CodeQueueFull, fsm.CodeKeyReused, cluster.CodeDiskLow},
 	}
 }
 

@@ -53,5 +53,8 @@ func headersOf(status int, d documentation) object[header] {
 	if slices.ContainsFunc(d.parameters, func(p parameter) bool { return p.Name == "after" }) {
 		all.set("Link", header{`<URL of the next page>; rel="next". Without it the list ends here.`, text})
 	}
+	if slices.ContainsFunc(d.parameters, func(p parameter) bool { return p.Name == idempotencyHeader }) {
+		all.set(replayedHeader, header{"true: the answer was given before, to the same request under the same " + idempotencyHeader + ".", text})
+	}
 	return all
 }

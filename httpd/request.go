@@ -39,7 +39,9 @@ type request struct {
 	caller auth.Claims // of a token; zero without one
 	apiKey []byte      // SHA-256 of the caller's API key; nil without one
 	proof  method      // how the caller says who it is, once that is known; for the metrics
-	action string      // of a message request, once it is known; for the metrics
+	action string      // of a message request, once it is known
+
+	replayed bool // the answer was given before, to the same request
 }
 
 // principal names the caller to the state machine, which decides whether the token or the key is still good.

@@ -71,6 +71,8 @@ func meaningOf(code string) meaning {
 
 	case fsm.CodeQueueExists:
 		return meaning{http.StatusConflict, "Queue with the given name already exists."}
+	case fsm.CodeKeyReused:
+		return meaning{http.StatusConflict, "The Idempotency-Key was used for another request to this queue. Use a new one for every request."}
 	case fsm.CodeMessageNotLeased:
 		return meaning{http.StatusConflict, "The lease of the message has ended. Receive it again."}
 	case fsm.CodeUserExists:
@@ -144,6 +146,7 @@ type answer struct {
 	status     int
 	retryAfter time.Duration // 0: no header
 	next       string        // URL of the next page of a list; empty: no header
+	replayed   bool          // it was given before, to the same request
 	value      any           // nil: no body
 }
 
@@ -193,6 +196,7 @@ func (s *Server) reply(w http.ResponseWriter, rt *route, r *request, value any, 
 	b := s.buffers.get()
 	defer s.buffers.put(b)
 	a := answerTo(value, err, rt, r.id)
+	a.replayed = r.replayed && err == nil
 	text, encodeErr := s.encode(b, rt, r, a)
 	if encodeErr != nil {
 		b.Reset()
@@ -243,6 +247,9 @@ func (s *Server) respond(w http.ResponseWriter, a answer, body []byte) error {
 	}
 	if a.next != "" {
 		h["Link"] = []string{"<" + a.next + `>; rel="next"`}
+	}
+	if a.replayed {
+		h[replayedHeader] = []string{"true"}
 	}
 	if a.status == http.StatusUnauthorized {
 		h["Www-Authenticate"] = []string{"Bearer"}

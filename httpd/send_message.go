@@ -63,7 +63,7 @@ func (s *Server) sendMessage(ctx context.Context, r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	sent, err := s.send(ctx, r, []*fsmpb.NewMessage{message})
+	sent, err := s.send(ctx, r, nil, []*fsmpb.NewMessage{message})
 	if err != nil {
 		return nil, err
 	}
@@ -73,11 +73,18 @@ func (s *Server) sendMessage(ctx context.Context, r *request) (any, error) {
 	return sentMessage{ID: fsm.MessageID(sent.GetQueue(), sent.GetMessages()[0].GetSequence()), Status: "sent"}, nil
 }
 
-// send proposes messages as one command. The result has one entry for each, in their order.
-func (s *Server) send(ctx context.Context, r *request, messages []*fsmpb.NewMessage) (*fsmpb.SendResult, error) {
+// send proposes messages as one command; ids are those of a batch's entries. The result has one entry for each message, in
+// their order.
+func (s *Server) send(ctx context.Context, r *request, ids []string, messages []*fsmpb.NewMessage) (*fsmpb.SendResult, error) {
+	key, err := idempotencyKey(r, ids, messages)
+	if err != nil {
+		return nil, err
+	}
 	result, err := s.propose(ctx, &fsmpb.Command{
 		Principal: r.principal(),
-		Op:        &fsmpb.Command_SendMessage{SendMessage: &fsmpb.SendMessage{Queue: r.queue, Messages: messages}},
+		Op: &fsmpb.Command_SendMessage{SendMessage: &fsmpb.SendMessage{
+			Queue: r.queue, Messages: messages, IdempotencyKey: key,
+		}},
 	})
 	if err != nil {
 		return nil, err
@@ -87,6 +94,10 @@ func (s *Server) send(ctx context.Context, r *request, messages []*fsmpb.NewMess
 		return nil, &apiError{code: codeInternal, unknown: true,
 			cause: fmt.Errorf("%d results for %d messages", len(sent.GetMessages()), len(messages))}
 	}
-	s.metrics.stored(sent.GetMessages())
+	if r.replayed = result.GetRemembered() == fsmpb.Remembered_BY_IDEMPOTENCY_KEY; r.replayed {
+		s.metrics.replays.Inc()
+	} else {
+		s.metrics.stored(sent.GetMessages())
+	}
 	return sent, nil
 }

@@ -21,25 +21,24 @@ type sendBatch struct {
 }
 
 // encode validates the whole batch: one bad entry refuses it.
-func (b *sendBatch) encode() ([]*fsmpb.NewMessage, error) {
-	ids := make([]string, len(b.Entries))
+func (b *sendBatch) encode() (ids []string, messages []*fsmpb.NewMessage, err error) {
+	ids = make([]string, len(b.Entries))
 	for i := range b.Entries {
 		ids[i] = b.Entries[i].ID
 	}
 	if err := checkEntries(ids); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	messages := make([]*fsmpb.NewMessage, len(b.Entries))
+	messages = make([]*fsmpb.NewMessage, len(b.Entries))
 	size := 0
 	for i, e := range b.Entries {
 		m := newMessage{Body: e.Body, Attributes: e.Attributes, Delay: e.Delay}
-		var err error
 		if messages[i], err = m.encode(entryField(i, "")); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		size += m.size()
 	}
-	return messages, checkSize(size)
+	return ids, messages, checkSize(size)
 }
 
 func (s *Server) sendMessageBatch(ctx context.Context, r *request) (any, error) {
@@ -47,17 +46,17 @@ func (s *Server) sendMessageBatch(ctx context.Context, r *request) (any, error) 
 	if err := decodeStrict(r.body, &in); err != nil {
 		return nil, err
 	}
-	messages, err := in.encode()
+	ids, messages, err := in.encode()
 	if err != nil {
 		return nil, err
 	}
-	sent, err := s.send(ctx, r, messages)
+	sent, err := s.send(ctx, r, ids, messages)
 	if err != nil {
 		return nil, err
 	}
 	var out batchAnswer
 	for i, m := range sent.GetMessages() {
-		out.add(in.Entries[i].ID, fsm.MessageID(sent.GetQueue(), m.GetSequence()), m.GetError())
+		out.add(ids[i], fsm.MessageID(sent.GetQueue(), m.GetSequence()), m.GetError())
 	}
 	return out, nil
 }

@@ -20,6 +20,7 @@ type stateNode struct {
 	*fakeNode
 	fsm   *fsm.FSM
 	index uint64
+	lose  error // in place of the result of a command that was applied
 }
 
 // newStateAPI is newAPI on a stateNode; the caller is its admin.
@@ -56,7 +57,11 @@ func (n *stateNode) Propose(_ context.Context, c *fsmpb.Command) (*fsmpb.Result,
 		return nil, err
 	}
 	n.index++
-	return n.fsm.Apply(&raft.Log{Index: n.index, Term: 1, Type: raft.LogCommand, Data: entry}).([]*fsmpb.Result)[0], nil
+	result := n.fsm.Apply(&raft.Log{Index: n.index, Term: 1, Type: raft.LogCommand, Data: entry}).([]*fsmpb.Result)[0]
+	if n.lose != nil {
+		return nil, n.lose
+	}
+	return result, nil
 }
 
 func (n *stateNode) Now() time.Time {

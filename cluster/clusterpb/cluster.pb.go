@@ -598,6 +598,7 @@ type Receive struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Command       []byte                 `protobuf:"bytes,1,opt,name=command,proto3" json:"command,omitempty"` // an encoded fastqueue.fsm.Command with receive_message
 	WaitMs        int64                  `protobuf:"varint,2,opt,name=wait_ms,json=waitMs,proto3" json:"wait_ms,omitempty"`
+	Repeated      bool                   `protobuf:"varint,3,opt,name=repeated,proto3" json:"repeated,omitempty"` // an earlier try may have been applied, and taken messages
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -644,6 +645,13 @@ func (x *Receive) GetWaitMs() int64 {
 		return x.WaitMs
 	}
 	return 0
+}
+
+func (x *Receive) GetRepeated() bool {
+	if x != nil {
+		return x.Repeated
+	}
+	return false
 }
 
 type ReadRound struct {
@@ -1458,10 +1466,11 @@ const file_cluster_clusterpb_cluster_proto_rawDesc = "" +
 	"\aFailure\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x16\n" +
 	"\x06detail\x18\x02 \x01(\tR\x06detail\x12\x18\n" +
-	"\aunknown\x18\x03 \x01(\bR\aunknown\"<\n" +
+	"\aunknown\x18\x03 \x01(\bR\aunknown\"X\n" +
 	"\aReceive\x12\x18\n" +
 	"\acommand\x18\x01 \x01(\fR\acommand\x12\x17\n" +
-	"\await_ms\x18\x02 \x01(\x03R\x06waitMs\"\x1f\n" +
+	"\await_ms\x18\x02 \x01(\x03R\x06waitMs\x12\x1a\n" +
+	"\brepeated\x18\x03 \x01(\bR\brepeated\"\x1f\n" +
 	"\tReadRound\x12\x12\n" +
 	"\x04term\x18\x01 \x01(\x04R\x04term\">\n" +
 	"\x0fReadRoundResult\x12\x12\n" +

@@ -1,7 +1,6 @@
 package logstore
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -52,33 +51,10 @@ func openBolt(dir string) (backend, error) {
 	} else if err != nil {
 		return nil, err
 	}
-	if err := checkBolt(path); err != nil {
+	if err := checkBolt(path, logsBucket, confBucket); err != nil {
 		return nil, err
 	}
 	return newBolt(path)
-}
-
-// checkBolt walks through the whole tree. bolt does so itself at start, to find the free pages, but on a goroutine of its
-// own, where a damaged page ends the process with a stack trace instead of a word about what to do.
-func checkBolt(path string) error {
-	db, err := bbolt.Open(path, 0o600, &bbolt.Options{ReadOnly: true, Timeout: boltLockWait})
-	if err != nil {
-		return err
-	}
-	return errors.Join(caught(func() error { return db.View(walkBolt) }), db.Close())
-}
-
-func walkBolt(tx *bbolt.Tx) error {
-	return tx.ForEach(func(name []byte, b *bbolt.Bucket) error {
-		var last []byte
-		return b.ForEach(func(key, _ []byte) error {
-			if last != nil && bytes.Compare(last, key) >= 0 {
-				return fmt.Errorf("%w: keys of %q are out of order", ErrDamaged, name)
-			}
-			last = key
-			return nil
-		})
-	})
 }
 
 func createBolt(path string) error {
@@ -112,7 +88,7 @@ func newBolt(path string) (*raftboltdb.BoltStore, error) {
 }
 
 func openWAL(dir string, o Options) (backend, error) {
-	if err := checkLastSegment(dir); err != nil {
+	if err := mendTail(dir); err != nil {
 		return nil, err
 	}
 	if o.SegmentBytes == 0 {

@@ -29,12 +29,18 @@ func checksum(l *raft.Log, extensions []byte) uint32 {
 	return crc32.Update(sum, table, l.Data)
 }
 
-// sealed returns copies of entries with the checksum behind their extensions. raft goes on using the originals.
+// sealed returns copies of entries with the checksum behind their extensions. raft goes on using the originals. What the
+// backends would not give back as it was, a time's zone and monotonic reading and the difference between empty and nil,
+// is the same in all.
 func sealed(logs []*raft.Log) []*raft.Log {
 	copies := make([]raft.Log, len(logs))
 	all := make([]*raft.Log, len(logs))
 	for i, l := range logs {
 		copies[i] = *l
+		copies[i].AppendedAt = l.AppendedAt.UTC()
+		if len(l.Data) == 0 {
+			copies[i].Data = nil
+		}
 		copies[i].Extensions = binary.BigEndian.AppendUint32(l.Extensions[:len(l.Extensions):len(l.Extensions)], checksum(l, l.Extensions))
 		all[i] = &copies[i]
 	}
@@ -54,8 +60,14 @@ func unseal(index uint64, l *raft.Log) error {
 	if end < 0 || binary.BigEndian.Uint32(l.Extensions[end:]) != checksum(l, l.Extensions[:end]) {
 		return fmt.Errorf("%w: entry %d does not have its checksum", ErrDamaged, index)
 	}
-	if l.Extensions = l.Extensions[:end]; end == 0 {
-		l.Extensions = nil
+	l.Extensions = withoutChecksum(l.Extensions)
+	return nil
+}
+
+// withoutChecksum returns the extensions as they were before they were sealed.
+func withoutChecksum(sealed []byte) []byte {
+	if end := len(sealed) - checksumBytes; end > 0 {
+		return sealed[:end:end]
 	}
 	return nil
 }

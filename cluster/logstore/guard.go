@@ -1,24 +1,32 @@
 package logstore
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"math"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/raft"
+
+	"github.com/fastqueue/fastqueue/fsm/watchdog"
 )
 
 // guard is the Store around a backend. Raft's main loop appends and cuts the tail, its snapshot goroutine cuts the
 // head, its FSM goroutine calls Installed while the main loop waits; anyone reads.
 type guard struct {
 	backend
-	lock  io.Closer
-	o     Options
-	slice uint64 // entries that one deletion at the head removes; 0 for any number
-	fatal sync.Once
+	lock   io.Closer
+	o      Options
+	slice  uint64 // entries that one deletion at the head removes; 0 for any number
+	recent *recent
+	reads  sync.RWMutex // held by a read from disk, and alone by a deletion: raft-wal closes a tail's file under its readers
+	stable record
+	fatal  sync.Once
 
 	closed    atomic.Bool
 	appended  atomic.Uint64
@@ -32,7 +40,7 @@ type install struct {
 }
 
 func newGuard(b backend, lock io.Closer, slice uint64, o Options) *guard {
-	g := &guard{backend: b, lock: lock, slice: slice, o: o}
+	g := &guard{backend: b, lock: lock, slice: slice, o: o, recent: newRecent(recentEntries, recentBytes)}
 	g.installed.Store(&install{})
 	return g
 }
@@ -42,11 +50,11 @@ var errNotFound = errors.New("not found")
 
 // call runs f under the watch. An error other than an absent entry or value, or a call without end, ends the process.
 func (g *guard) call(name string, f func() error) error {
-	t := time.AfterFunc(g.o.CallLimit, func() {
+	stop := watchdog.Watch(g.o.CallLimit, func() {
 		g.end(fmt.Errorf("log store: %s has not finished within %s: is the disk hanging?", name, g.o.CallLimit))
 	})
 	err := caught(f)
-	t.Stop()
+	stop()
 	if err == nil || errors.Is(err, raft.ErrLogNotFound) || err.Error() == errNotFound.Error() {
 		return err
 	}
@@ -97,9 +105,24 @@ func (g *guard) LastIndex() (index uint64, err error) {
 
 // GetLog implements raft.LogStore.
 func (g *guard) GetLog(index uint64, log *raft.Log) error {
+	if g.recent.get(index, log) {
+		return nil
+	}
+	return g.read(index, log)
+}
+
+// read reads an entry from disk.
+func (g *guard) read(index uint64, log *raft.Log) error {
+	g.reads.RLock()
+	defer g.reads.RUnlock()
+	*log = raft.Log{} // bolt would decode into the memory that it holds, which may be that of a recent entry
 	return g.call("get_log", func() error {
-		if err := g.backend.GetLog(index, log); err != nil {
+		err := g.backend.GetLog(index, log)
+		if errors.Is(err, raft.ErrLogNotFound) || g.closed.Load() {
 			return err
+		}
+		if err != nil {
+			return damaged(fmt.Errorf("entry %d: %w", index, err)) // it does not decode
 		}
 		return unseal(index, log)
 	})
@@ -119,10 +142,12 @@ func (g *guard) StoreLogs(logs []*raft.Log) error {
 	}
 	bytes := 0
 	for _, l := range logs {
-		bytes += len(l.Data) + len(l.Extensions)
+		bytes += entryBytes(l)
 	}
-	err := g.write("store_logs", len(logs), bytes, func() error { return g.backend.StoreLogs(sealed(logs)) })
+	all := sealed(logs)
+	err := g.write("store_logs", len(logs), bytes, func() error { return g.backend.StoreLogs(all) })
 	if err == nil {
+		g.recent.add(all)
 		g.appended.Add(uint64(bytes))
 	}
 	return err
@@ -170,29 +195,37 @@ func (g *guard) DeleteRange(from, to uint64) error {
 }
 
 func (g *guard) deleteRange(from, to uint64) error {
+	g.recent.forget(to)
+	g.reads.Lock()
+	defer g.reads.Unlock()
 	return g.write("delete_range", 0, 0, func() error { return g.backend.DeleteRange(from, to) })
 }
 
 // Set implements raft.StableStore.
 func (g *guard) Set(key, val []byte) error {
-	return g.write("set", 0, len(val), func() error { return g.backend.Set(key, val) })
+	return g.stable.set(key, slices.Clone(val), func(raw []byte) error {
+		return g.write("set", 0, len(val), func() error { return g.backend.Set([]byte(recordKey), raw) })
+	})
 }
 
 // Get implements raft.StableStore.
-func (g *guard) Get(key []byte) (val []byte, err error) {
-	err = g.call("get", func() error { val, err = g.backend.Get(key); return err })
-	return val, err
-}
+func (g *guard) Get(key []byte) ([]byte, error) { return g.stable.get(key) }
 
 // SetUint64 implements raft.StableStore.
 func (g *guard) SetUint64(key []byte, val uint64) error {
-	return g.write("set", 0, 8, func() error { return g.backend.SetUint64(key, val) })
+	return g.Set(key, binary.BigEndian.AppendUint64(nil, val))
 }
 
 // GetUint64 implements raft.StableStore.
-func (g *guard) GetUint64(key []byte) (val uint64, err error) {
-	err = g.call("get", func() error { val, err = g.backend.GetUint64(key); return err })
-	return val, err
+func (g *guard) GetUint64(key []byte) (uint64, error) {
+	val, err := g.stable.get(key)
+	if err != nil {
+		return 0, err
+	}
+	if len(val) != 8 {
+		return 0, fmt.Errorf("log store: %q has %d bytes and is no number", key, len(val))
+	}
+	return binary.BigEndian.Uint64(val), nil
 }
 
 // Close closes the backend and gives the directory back. Raft must be shut down before.
@@ -200,6 +233,7 @@ func (g *guard) Close() error {
 	if g.closed.Swap(true) {
 		return nil
 	}
+	g.recent.forget(math.MaxUint64)
 	return errors.Join(g.backend.Close(), g.lock.Close())
 }
 

@@ -106,7 +106,11 @@ func Open(dir string, kind Kind, o Options) (Store, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open log store in %s: %w", dir, err), lock.Close())
 	}
-	return newGuard(b, lock, slice, o), nil
+	g := newGuard(b, lock, slice, o)
+	if err := caught(func() error { return g.stable.load(b) }); err != nil {
+		return nil, errors.Join(fmt.Errorf("open log store in %s: %w", dir, err), g.Close())
+	}
+	return g, nil
 }
 
 // openBackend returns the backend and how many entries one deletion at its head may remove; 0 for any number.

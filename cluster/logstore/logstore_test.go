@@ -50,6 +50,14 @@ func add(t *testing.T, s raft.LogStore, first, last, term uint64) {
 	}
 }
 
+// setTerm writes a term down, as raft does before anything of it.
+func setTerm(t *testing.T, s Store, term uint64) {
+	t.Helper()
+	if err := s.SetUint64([]byte("CurrentTerm"), term); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func remove(t *testing.T, s raft.LogStore, first, last uint64) {
 	t.Helper()
 	if err := s.DeleteRange(first, last); err != nil {
@@ -91,7 +99,7 @@ func before(index, then, later uint64) func(uint64) uint64 {
 	}
 }
 
-// raft-wal 0.4.0 lost 50 of these 70 entries.
+// raft-wal#31: version 0.4.0 lost 50 of these 70 entries.
 func TestAConflictingTailAndARestart(t *testing.T) {
 	kinds(t, func(t *testing.T, kind Kind) {
 		dir := t.TempDir()
@@ -208,6 +216,7 @@ func TestReconcile(t *testing.T) {
 	kinds(t, func(t *testing.T, kind Kind) {
 		for _, tt := range tests {
 			s := open(t, t.TempDir(), kind)
+			setTerm(t, s, 2)
 			if tt.last > 0 {
 				add(t, s, tt.first, tt.last, 1)
 			}
@@ -220,6 +229,36 @@ func TestReconcile(t *testing.T) {
 				first, last = 0, 0
 			}
 			want(t, s, first, last, always(1))
+		}
+	})
+}
+
+// A node that has forgotten its term would vote twice in it.
+func TestReconcileRefusesALostTerm(t *testing.T) {
+	kinds(t, func(t *testing.T, kind Kind) {
+		for name, test := range map[string]struct {
+			term, last uint64
+			applied    Applied
+			refused    bool
+		}{
+			"nothing yet":        {0, 0, Applied{}, false},
+			"a vote, no entries": {3, 0, Applied{}, false},
+			"entries":            {0, 5, Applied{}, true},
+			"an older term":      {1, 5, Applied{}, true},
+			"a newer term":       {3, 5, Applied{}, false},
+			"a state alone":      {1, 0, Applied{9, 2, 9, 2}, true},
+			"its term":           {2, 0, Applied{9, 2, 9, 2}, false},
+		} {
+			s := open(t, t.TempDir(), kind)
+			if test.term > 0 {
+				setTerm(t, s, test.term)
+			}
+			if test.last > 0 {
+				add(t, s, 1, test.last, 2)
+			}
+			if err := Reconcile(s, test.applied); errors.Is(err, ErrDamaged) != test.refused || !test.refused && err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
 		}
 	})
 }
@@ -262,6 +301,7 @@ func TestAppendBehindAnInstallRemovesOlderEntries(t *testing.T) {
 	kinds(t, func(t *testing.T, kind Kind) {
 		dir := t.TempDir()
 		s := open(t, dir, kind)
+		setTerm(t, s, 2)
 		add(t, s, 1, 40, 1)
 		if _, err := s.Installed(50, 2); err != nil {
 			t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/raft"
 
@@ -67,8 +68,10 @@ type node struct {
 
 	trailing  uint64
 	onInstall func()
-	restarts  chan string // reasons for which the node asked to be started again
-	installs  uint64      // of earlier lives
+	wrap      func(logstore.Store) logstore.Store // of the log that raft uses; may be nil
+	watch     errorfs.Injector                    // of calls on the state's file system; may be nil
+	restarts  chan string                         // reasons for which the node asked to be started again
+	installs  uint64                              // of earlier lives
 
 	trans *raft.InmemTransport
 	s     *store.Store
@@ -92,8 +95,15 @@ func (n *node) open() {
 	if err != nil {
 		n.t.Fatal(err)
 	}
+	if n.wrap != nil {
+		n.logs = n.wrap(n.logs)
+	}
+	var fs vfs.FS = n.fs
+	if n.watch != nil {
+		fs = errorfs.Wrap(fs, n.watch)
+	}
 	n.s, err = store.Open("state", store.Options{
-		FS: n.fs, CacheBytes: 1 << 20, Fatal: fatal, Log: n.logs, OnInstall: func() { n.onInstall() },
+		FS: fs, CacheBytes: 1 << 20, Fatal: fatal, Log: n.logs, OnInstall: func() { n.onInstall() },
 		Restart: func(reason string) { n.restarts <- reason },
 	})
 	if err != nil {

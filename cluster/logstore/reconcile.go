@@ -25,18 +25,45 @@ func Reconcile(log Store, a Applied) error {
 		return err
 	}
 	reason, err := mismatch(log, first, last, a)
-	if err != nil || reason == "" {
+	if err != nil {
 		return err
+	}
+	if reason == "" {
+		return checkTerm(log, last, a)
 	}
 	if a.Index != a.InstalledIndex || a.Term != a.InstalledTerm || a.Index == 0 || first > a.Index {
 		return fmt.Errorf("the log and the state do not fit: %s. One of the two directories has lost data or comes from "+
 			"elsewhere: restore both together, or move both away and let the node join again", reason)
+	}
+	if err := checkTerm(log, last, a); err != nil {
+		return err
 	}
 	if last == 0 {
 		return nil
 	}
 	if err := log.DeleteRange(first, last); err != nil {
 		return fmt.Errorf("empty a log older than the installed state: %w", err)
+	}
+	return nil
+}
+
+// checkTerm refuses a log that has lost raft's term and vote: raft writes its term down before anything of it, and would
+// otherwise vote again where it has voted.
+func checkTerm(log Store, last uint64, a Applied) error {
+	least := a.Term
+	if last > 0 {
+		var entry raft.Log
+		if err := log.GetLog(last, &entry); err != nil {
+			return fmt.Errorf("read the last entry %d of the log: %w", last, err)
+		}
+		least = max(least, entry.Term)
+	}
+	term, err := log.GetUint64([]byte("CurrentTerm"))
+	if err != nil && err.Error() != errNotFound.Error() { // the term is 0 then
+		return fmt.Errorf("read raft's term: %w", err)
+	}
+	if term < least {
+		return fmt.Errorf("%w: raft's term is recorded as %d, and there are entries of term %d", ErrDamaged, term, least)
 	}
 	return nil
 }

@@ -2,13 +2,7 @@ package logstore
 
 import (
 	"encoding/binary"
-	"fmt"
 	"hash/crc32"
-	"os"
-	"path/filepath"
-	"slices"
-	"strings"
-	"syscall"
 )
 
 // The layout of raft-wal's segments: a header, then frames of eight bytes and a payload that is padded to a multiple of
@@ -21,76 +15,58 @@ const (
 	frameCommit   = 3
 )
 
-// checkLastSegment refuses a segment that is damaged in the middle. raft-wal takes the first frame that it can't read for
-// the end of a write that a crash has cut short, and what follows for nothing: entries that were acknowledged would be
-// gone. Only the last batch can have been cut short, so that a whole batch behind a damaged one proves the damage.
-func checkLastSegment(dir string) error {
-	names, err := filepath.Glob(filepath.Join(dir, "*"+walSuffix))
-	if err != nil || len(names) == 0 {
-		return err
-	}
-	path := slices.MaxFunc(names, strings.Compare) // names begin with the first index, in as many digits
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close() // it was only read
-	info, err := f.Stat()
-	if err != nil || info.Size() == 0 {
-		return err
-	}
-	b, err := syscall.Mmap(int(f.Fd()), 0, int(info.Size()), syscall.PROT_READ, syscall.MAP_SHARED)
-	if err != nil {
-		return fmt.Errorf("map %s: %w", path, err)
-	}
-	at := damagedAt(b)
-	if err := syscall.Munmap(b); err != nil {
-		return fmt.Errorf("unmap %s: %w", path, err)
-	}
-	if at < 0 {
-		return nil
-	}
-	return fmt.Errorf("%w: %s can't be read behind byte %d, and whole entries follow", ErrDamaged, path, at)
+// batches are the whole batches at the beginning of a segment.
+type batches struct {
+	end     int // where the last one ends
+	entries int
+	index   int // where the list of entries begins that seals the segment; 0 if it is not sealed
 }
 
-// damagedAt is where a segment's first damaged batch begins that has a whole one behind it; -1 if there is none.
-func damagedAt(b []byte) int {
+// readBatches reads a segment up to the first batch that is not whole, and says whether a whole one follows behind that.
+// Only the last batch can have been cut short by a crash: a whole one behind proves damage.
+func readBatches(b []byte) (all batches, damaged bool) {
 	start, frames := 0, segmentHeader // the first batch includes the header
 	for {
-		end, ok := batchEnd(b, start, frames)
+		next, ok := readBatch(b, start, frames)
 		if !ok {
 			break
 		}
-		start, frames = end, end
+		all.end, all.entries, all.index = next.end, all.entries+next.entries, next.index
+		start, frames = next.end, next.end
 	}
-	for at := max(start, segmentHeader); at+frameHeader <= len(b); at += frameHeader {
-		if b[at] != frameCommit || b[at+1]|b[at+2]|b[at+3] != 0 {
+	for at := max(start, segmentHeader) + frameHeader; at+frameHeader <= len(b); at += frameHeader {
+		if b[at] != frameEntry || b[at+1]|b[at+2]|b[at+3] != 0 {
 			continue
 		}
-		if _, ok := batchEnd(b, at+frameHeader, at+frameHeader); ok {
-			return start
+		if _, ok := readBatch(b, at, at); ok { // the frame that ends the one before may be what is damaged
+			return all, true
 		}
 	}
-	return -1
+	return all, false
 }
 
-// batchEnd is the end of the batch whose checksum counts from start and whose frames begin at frames, if it is whole.
-func batchEnd(b []byte, start, frames int) (end int, ok bool) {
+// readBatch reads the batch whose checksum counts from start and whose frames begin at frames, if it is whole.
+func readBatch(b []byte, start, frames int) (batch batches, whole bool) {
 	for at := frames; at+frameHeader <= len(b); {
 		value := binary.LittleEndian.Uint32(b[at+4:])
 		switch b[at] {
 		case frameEntry, frameIndex:
 			size := frameHeader + (int(value)+frameHeader-1)/frameHeader*frameHeader
 			if size > len(b)-at {
-				return 0, false
+				return batches{}, false
+			}
+			if b[at] == frameEntry {
+				batch.entries++
+			} else {
+				batch.index = at + frameHeader
 			}
 			at += size
 		case frameCommit:
-			sum := crc32.Checksum(b[start:at], crc32.MakeTable(crc32.Castagnoli))
-			return at + frameHeader, sum == value && at > frames
+			batch.end = at + frameHeader
+			return batch, crc32.Checksum(b[start:at], crc32.MakeTable(crc32.Castagnoli)) == value && at > frames
 		default:
-			return 0, false
+			return batches{}, false
 		}
 	}
-	return 0, false
+	return batches{}, false
 }

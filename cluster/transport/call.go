@@ -34,6 +34,8 @@ type call struct {
 	err  error
 	sent bool // guarded by the link's mutex while the call is pending
 	late bool // nobody waits: the response goes to Options.Late
+
+	ofLeader bool // only the leader can answer it
 }
 
 func newCall() *call { return &call{done: make(chan struct{}, 1)} }
@@ -64,6 +66,12 @@ func (p *Port) Stats() Stats {
 // The calls to one member share one stream. It is opened by the first; after a failure, calls fail at once until the
 // back-off (50 ms to 1 s) has passed.
 func (p *Port) Call(ctx context.Context, target string, req *clusterpb.Request) (*clusterpb.Response, error) {
+	return p.CallUntil(ctx, nil, target, req)
+}
+
+// CallUntil is Call for a Receive that waits: when enough is closed, the member is told to wait no longer. Its response
+// comes all the same.
+func (p *Port) CallUntil(ctx context.Context, enough <-chan struct{}, target string, req *clusterpb.Request) (*clusterpb.Response, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, &CallError{Target: target, Err: err}
 	}
@@ -77,19 +85,28 @@ func (p *Port) Call(ctx context.Context, target string, req *clusterpb.Request) 
 		return nil, &CallError{Target: target, Err: err}
 	}
 	c := p.calls.Get().(*call)
+	c.ofLeader = onlyLeaderAnswers(req)
 	if err := l.enqueue(it, c); err != nil {
 		p.calls.Put(c)
 		return nil, &CallError{Target: target, Err: err}
 	}
-	select {
-	case <-c.done:
-	case <-ctx.Done():
-		if err := l.abandon(id, ctx.Err(), req.GetReceive() != nil); err != nil {
-			return nil, err // c is dropped from the pending calls and left to the collector
+	for {
+		select {
+		case <-c.done:
+			return p.result(c)
+		case <-enough:
+			if err := l.hurry(id); err != nil {
+				return nil, err
+			}
+			enough = nil
+		case <-ctx.Done():
+			if err := l.abandon(id, ctx.Err(), req.GetReceive() != nil); err != nil {
+				return nil, err // c is dropped from the pending calls and left to the collector
+			}
+			<-c.done // the response, or the stream's end, had come first
+			return p.result(c)
 		}
-		<-c.done // the response, or the stream's end, had come first
 	}
-	return p.result(c)
 }
 
 // result empties c and gives it back for the next caller.
@@ -98,6 +115,28 @@ func (p *Port) result(c *call) (*clusterpb.Response, error) {
 	*c = call{done: c.done}
 	p.calls.Put(c)
 	return resp, err
+}
+
+// ErrDeposed is the reason of a CallError when the member is not the leader any more.
+var ErrDeposed = errors.New("the member is not the leader any more")
+
+// Depose ends all calls to a member that only the leader can answer. One that hangs, as a stopped process does, would
+// keep their callers waiting though another member leads.
+func (p *Port) Depose(target string) {
+	p.mu.Lock()
+	l := p.links[target]
+	p.mu.Unlock()
+	if l != nil {
+		l.depose()
+	}
+}
+
+func onlyLeaderAnswers(req *clusterpb.Request) bool {
+	switch req.Op.(type) {
+	case *clusterpb.Request_Propose, *clusterpb.Request_Receive, *clusterpb.Request_Read:
+		return true
+	}
+	return false
 }
 
 // timeoutMs is what is left until ctx's deadline, at least 1, or 0 without a deadline.

@@ -367,3 +367,34 @@ func processTime(b *testing.B) time.Duration {
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
+
+// A member that hangs answers nothing; its callers must not wait for it once another member leads.
+func TestDeposedMembersCallsEnd(t *testing.T) {
+	arrived := make(chan uint64, 2)
+	a, _ := pair(t, Options{}, handlerFunc(func(_ context.Context, _ string, req *clusterpb.Request, _ func(*clusterpb.Response)) {
+		arrived <- req.Id
+	}))
+	ctx, cancel := context.WithCancel(contextFor(t))
+	defer cancel()
+	failed, status := make(chan error, 1), make(chan error, 1)
+	go func() {
+		_, err := a.Call(ctx, "b", propose("x"))
+		failed <- err
+	}()
+	go func() {
+		_, err := a.Call(ctx, "b", &clusterpb.Request{Op: &clusterpb.Request_Status{Status: &clusterpb.Status{}}})
+		status <- err
+	}()
+	receive(t, "the first call arrives", arrived)
+	receive(t, "the second call arrives", arrived)
+	a.Depose("b")
+	var ce *CallError
+	if err := receive(t, "the call ends", failed); !errors.As(err, &ce) || !ce.Sent || !errors.Is(err, ErrDeposed) {
+		t.Errorf("a call to a deposed leader: %v", err)
+	}
+	cancel() // what every member can answer is still waited for
+	if err := receive(t, "the other call ends", status); !errors.Is(err, context.Canceled) {
+		t.Errorf("a question to a deposed leader: %v", err)
+	}
+	a.Depose("nobody")
+}

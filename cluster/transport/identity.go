@@ -29,6 +29,10 @@ func NewIdentity(clusterID string, caDER, certDER []byte, key crypto.Signer) (Id
 	if err != nil {
 		return Identity{}, fmt.Errorf("parse CA certificate: %w", err)
 	}
+	// The CA has signed itself. Its file may be damaged where nothing else would tell, but in connections to others.
+	if err := ca.CheckSignature(ca.SignatureAlgorithm, ca.RawTBSCertificate, ca.Signature); err != nil {
+		return Identity{}, fmt.Errorf("the CA certificate is damaged: %w", err)
+	}
 	leaf, err := x509.ParseCertificate(certDER)
 	if err != nil {
 		return Identity{}, fmt.Errorf("parse node certificate: %w", err)

@@ -78,14 +78,47 @@ func (l *link) abandon(id uint64, reason error, receive bool) error {
 		return &CallError{Target: l.target, Sent: sent, Err: reason}
 	}
 	c.late = true
-	cancel := &clusterpb.Request{Op: &clusterpb.Request_Cancel{Cancel: id}}
-	it, err := encodeItem(cancel, l.lastID.Add(1), 0)
+	return &CallError{Target: l.target, Sent: sent, Err: errors.Join(reason, l.cancel(id))}
+}
+
+// hurry has a receive wait no longer at the member. Its caller goes on waiting for the response.
+func (l *link) hurry(id uint64) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if c, ok := l.pending[id]; ok {
+		if err := l.cancel(id); err != nil {
+			delete(l.pending, id)
+			return &CallError{Target: l.target, Sent: c.sent, Err: err}
+		}
+	}
+	return nil
+}
+
+// cancel tells the member to end the waiting of a receive. The caller holds the mutex.
+func (l *link) cancel(id uint64) error {
+	it, err := encodeItem(&clusterpb.Request{Op: &clusterpb.Request_Cancel{Cancel: id}}, l.lastID.Add(1), 0)
 	if err != nil {
-		return &CallError{Target: l.target, Sent: sent, Err: fmt.Errorf("%w; its cancel: %w", reason, err)}
+		return fmt.Errorf("cancel: %w", err)
 	}
 	it.oneWay = true
 	l.out.push(it)
-	return &CallError{Target: l.target, Sent: sent, Err: reason}
+	return nil
+}
+
+// depose ends the calls that only a leader can answer. Their responses, if they still come, find nobody.
+func (l *link) depose() {
+	l.mu.Lock()
+	var ended []*call
+	for id, c := range l.pending {
+		if c.ofLeader && !c.late {
+			ended = append(ended, c)
+			delete(l.pending, id)
+		}
+	}
+	l.mu.Unlock()
+	for _, c := range ended {
+		c.finish(nil, &CallError{Target: l.target, Sent: c.sent, Err: ErrDeposed})
+	}
 }
 
 // run lives as long as one stream.

@@ -32,7 +32,7 @@ type item struct {
 // encodeItem encodes m as a member of a frame. The id and the timeout are appended to the bytes instead of being set in
 // m (in protobuf the last value counts), so that m stays the caller's: it may be sent again at once, or to others.
 func encodeItem(m proto.Message, id uint64, timeoutMs int64) (item, error) {
-	size := proto.Size(m)
+	size := sizeOf(m)
 	inner := size + 1 + protowire.SizeVarint(id)
 	if timeoutMs > 0 {
 		inner += 1 + protowire.SizeVarint(uint64(timeoutMs))
@@ -43,7 +43,7 @@ func encodeItem(m proto.Message, id uint64, timeoutMs int64) (item, error) {
 	b := make([]byte, 0, 1+protowire.SizeVarint(uint64(inner))+inner)
 	b = protowire.AppendTag(b, frameField, protowire.BytesType)
 	b = protowire.AppendVarint(b, uint64(inner))
-	b, err := proto.MarshalOptions{UseCachedSize: true}.MarshalAppend(b, m)
+	b, err := appendTo(b, m, size)
 	if err != nil {
 		return item{}, fmt.Errorf("encode message: %w", err)
 	}
@@ -129,5 +129,5 @@ func (frameCodec) Unmarshal(data mem.BufferSlice, v any) error {
 	}
 	b := data.MaterializeToBuffer(mem.DefaultBufferPool())
 	defer b.Free()
-	return proto.Unmarshal(b.ReadOnlyData(), m) // copies what it keeps
+	return decodeFrame(b.ReadOnlyData(), m) // copies what it keeps
 }

@@ -40,6 +40,8 @@ type Options struct {
 	Addresses func(id string) (address string, ok bool)
 	// Dial replaces the plain TCP dialer, for instance to inject faults.
 	Dial DialFunc
+	// Listen replaces net.Listen likewise.
+	Listen func(network, address string) (net.Listener, error)
 	// Handler serves the requests of other members. It must be ready before SetIdentity.
 	Handler Handler
 	// Late is given the answer to a Receive whose caller had gone before it came, so that nothing stays leased to
@@ -87,6 +89,9 @@ func Listen(addr string, o Options) (*Port, error) {
 	if o.Dial == nil {
 		o.Dial = new(net.Dialer).DialContext
 	}
+	if o.Listen == nil {
+		o.Listen = net.Listen
+	}
 	if o.joinTimeout == 0 {
 		o.joinTimeout = joinTimeout
 	}
@@ -94,7 +99,7 @@ func Listen(addr string, o Options) (*Port, error) {
 	if err != nil {
 		return nil, err
 	}
-	listener, err := net.Listen("tcp", addr)
+	listener, err := o.Listen("tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("listen on cluster port: %w", err)
 	}

@@ -26,6 +26,55 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+type Remembered int32
+
+const (
+	Remembered_NOT_REMEMBERED     Remembered = 0
+	Remembered_BY_SESSION         Remembered = 1
+	Remembered_BY_IDEMPOTENCY_KEY Remembered = 2
+)
+
+// Enum value maps for Remembered.
+var (
+	Remembered_name = map[int32]string{
+		0: "NOT_REMEMBERED",
+		1: "BY_SESSION",
+		2: "BY_IDEMPOTENCY_KEY",
+	}
+	Remembered_value = map[string]int32{
+		"NOT_REMEMBERED":     0,
+		"BY_SESSION":         1,
+		"BY_IDEMPOTENCY_KEY": 2,
+	}
+)
+
+func (x Remembered) Enum() *Remembered {
+	p := new(Remembered)
+	*p = x
+	return p
+}
+
+func (x Remembered) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Remembered) Descriptor() protoreflect.EnumDescriptor {
+	return file_fsm_fsmpb_fsm_proto_enumTypes[0].Descriptor()
+}
+
+func (Remembered) Type() protoreflect.EnumType {
+	return &file_fsm_fsmpb_fsm_proto_enumTypes[0]
+}
+
+func (x Remembered) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Remembered.Descriptor instead.
+func (Remembered) EnumDescriptor() ([]byte, []int) {
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{0}
+}
+
 // Entry is the data of one raft log entry: the commands that the leader coalesced, under one time.
 type Entry struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -91,7 +140,7 @@ func (x *Entry) GetCommands() [][]byte {
 type Command struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	Principal *Principal             `protobuf:"bytes,1,opt,name=principal,proto3" json:"principal,omitempty"` // absent: the cluster itself (members, ticks) or a command that carries its own proof
-	Session   *Session               `protobuf:"bytes,2,opt,name=session,proto3" json:"session,omitempty"`     // absent: a command that is not repeated
+	Session   *Session               `protobuf:"bytes,2,opt,name=session,proto3" json:"session,omitempty"`     // absent: a second effect of the command would do no harm
 	// Types that are valid to be assigned to Op:
 	//
 	//	*Command_Tick
@@ -100,6 +149,7 @@ type Command struct {
 	//	*Command_RemoveMember
 	//	*Command_PutJoinKey
 	//	*Command_RemoveJoinKey
+	//	*Command_RegisterSession
 	//	*Command_RegisterUser
 	//	*Command_Login
 	//	*Command_RefreshToken
@@ -225,6 +275,15 @@ func (x *Command) GetRemoveJoinKey() *RemoveJoinKey {
 	if x != nil {
 		if x, ok := x.Op.(*Command_RemoveJoinKey); ok {
 			return x.RemoveJoinKey
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetRegisterSession() *RegisterSession {
+	if x != nil {
+		if x, ok := x.Op.(*Command_RegisterSession); ok {
+			return x.RegisterSession
 		}
 	}
 	return nil
@@ -438,6 +497,10 @@ type Command_RemoveJoinKey struct {
 	RemoveJoinKey *RemoveJoinKey `protobuf:"bytes,15,opt,name=remove_join_key,json=removeJoinKey,proto3,oneof"`
 }
 
+type Command_RegisterSession struct {
+	RegisterSession *RegisterSession `protobuf:"bytes,16,opt,name=register_session,json=registerSession,proto3,oneof"`
+}
+
 type Command_RegisterUser struct {
 	RegisterUser *RegisterUser `protobuf:"bytes,20,opt,name=register_user,json=registerUser,proto3,oneof"`
 }
@@ -529,6 +592,8 @@ func (*Command_RemoveMember) isCommand_Op() {}
 func (*Command_PutJoinKey) isCommand_Op() {}
 
 func (*Command_RemoveJoinKey) isCommand_Op() {}
+
+func (*Command_RegisterSession) isCommand_Op() {}
 
 func (*Command_RegisterUser) isCommand_Op() {}
 
@@ -647,13 +712,12 @@ func (x *Principal) GetApiKey() []byte {
 	return nil
 }
 
-// Session numbers the commands of one node, so that a repeated one is recognised.
+// Session numbers the commands of one process of a member, so that one that was sent again is recognised.
 type Session struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Node          string                 `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
-	Epoch         uint64                 `protobuf:"varint,2,opt,name=epoch,proto3" json:"epoch,omitempty"`
-	Number        uint64                 `protobuf:"varint,3,opt,name=number,proto3" json:"number,omitempty"`
-	LowestOpen    uint64                 `protobuf:"varint,4,opt,name=lowest_open,json=lowestOpen,proto3" json:"lowest_open,omitempty"`
+	Epoch         uint64                 `protobuf:"varint,2,opt,name=epoch,proto3" json:"epoch,omitempty"`                             // Scope.id of the session
+	Number        uint64                 `protobuf:"varint,3,opt,name=number,proto3" json:"number,omitempty"`                           // of this command; the same each time that it is sent
+	LowestOpen    uint64                 `protobuf:"varint,4,opt,name=lowest_open,json=lowestOpen,proto3" json:"lowest_open,omitempty"` // no command with a lower number will be sent again
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -688,13 +752,6 @@ func (*Session) Descriptor() ([]byte, []int) {
 	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{3}
 }
 
-func (x *Session) GetNode() string {
-	if x != nil {
-		return x.Node
-	}
-	return ""
-}
-
 func (x *Session) GetEpoch() uint64 {
 	if x != nil {
 		return x.Epoch
@@ -716,6 +773,68 @@ func (x *Session) GetLowestOpen() uint64 {
 	return 0
 }
 
+// RegisterSession begins a session of a member and ends its former one of the same lane. Sent twice with one nonce it is
+// one session.
+type RegisterSession struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Member        string                 `protobuf:"bytes,1,opt,name=member,proto3" json:"member,omitempty"` // Member.id
+	Lane          uint32                 `protobuf:"varint,2,opt,name=lane,proto3" json:"lane,omitempty"`    // a member may have one session in each
+	Nonce         string                 `protobuf:"bytes,3,opt,name=nonce,proto3" json:"nonce,omitempty"`   // of the member's process
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RegisterSession) Reset() {
+	*x = RegisterSession{}
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RegisterSession) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RegisterSession) ProtoMessage() {}
+
+func (x *RegisterSession) ProtoReflect() protoreflect.Message {
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RegisterSession.ProtoReflect.Descriptor instead.
+func (*RegisterSession) Descriptor() ([]byte, []int) {
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *RegisterSession) GetMember() string {
+	if x != nil {
+		return x.Member
+	}
+	return ""
+}
+
+func (x *RegisterSession) GetLane() uint32 {
+	if x != nil {
+		return x.Lane
+	}
+	return 0
+}
+
+func (x *RegisterSession) GetNonce() string {
+	if x != nil {
+		return x.Nonce
+	}
+	return ""
+}
+
 // Tick moves time and nothing else.
 type Tick struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -725,7 +844,7 @@ type Tick struct {
 
 func (x *Tick) Reset() {
 	*x = Tick{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[4]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -737,7 +856,7 @@ func (x *Tick) String() string {
 func (*Tick) ProtoMessage() {}
 
 func (x *Tick) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[4]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -750,7 +869,7 @@ func (x *Tick) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tick.ProtoReflect.Descriptor instead.
 func (*Tick) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{4}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{5}
 }
 
 // InitCluster is the first command of a cluster.
@@ -767,7 +886,7 @@ type InitCluster struct {
 
 func (x *InitCluster) Reset() {
 	*x = InitCluster{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[5]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -779,7 +898,7 @@ func (x *InitCluster) String() string {
 func (*InitCluster) ProtoMessage() {}
 
 func (x *InitCluster) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[5]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -792,7 +911,7 @@ func (x *InitCluster) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InitCluster.ProtoReflect.Descriptor instead.
 func (*InitCluster) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{5}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *InitCluster) GetCluster() *Cluster {
@@ -839,7 +958,7 @@ type PutMember struct {
 
 func (x *PutMember) Reset() {
 	*x = PutMember{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[6]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -851,7 +970,7 @@ func (x *PutMember) String() string {
 func (*PutMember) ProtoMessage() {}
 
 func (x *PutMember) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[6]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -864,7 +983,7 @@ func (x *PutMember) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutMember.ProtoReflect.Descriptor instead.
 func (*PutMember) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{6}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *PutMember) GetMember() *Member {
@@ -883,7 +1002,7 @@ type RemoveMember struct {
 
 func (x *RemoveMember) Reset() {
 	*x = RemoveMember{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[7]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -895,7 +1014,7 @@ func (x *RemoveMember) String() string {
 func (*RemoveMember) ProtoMessage() {}
 
 func (x *RemoveMember) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[7]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -908,7 +1027,7 @@ func (x *RemoveMember) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveMember.ProtoReflect.Descriptor instead.
 func (*RemoveMember) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{7}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *RemoveMember) GetId() string {
@@ -928,7 +1047,7 @@ type PutJoinKey struct {
 
 func (x *PutJoinKey) Reset() {
 	*x = PutJoinKey{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[8]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -940,7 +1059,7 @@ func (x *PutJoinKey) String() string {
 func (*PutJoinKey) ProtoMessage() {}
 
 func (x *PutJoinKey) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[8]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -953,7 +1072,7 @@ func (x *PutJoinKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutJoinKey.ProtoReflect.Descriptor instead.
 func (*PutJoinKey) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{8}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *PutJoinKey) GetJoinKey() *JoinKey {
@@ -972,7 +1091,7 @@ type RemoveJoinKey struct {
 
 func (x *RemoveJoinKey) Reset() {
 	*x = RemoveJoinKey{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[9]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -984,7 +1103,7 @@ func (x *RemoveJoinKey) String() string {
 func (*RemoveJoinKey) ProtoMessage() {}
 
 func (x *RemoveJoinKey) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[9]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -997,7 +1116,7 @@ func (x *RemoveJoinKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveJoinKey.ProtoReflect.Descriptor instead.
 func (*RemoveJoinKey) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{9}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *RemoveJoinKey) GetId() string {
@@ -1018,7 +1137,7 @@ type RegisterUser struct {
 
 func (x *RegisterUser) Reset() {
 	*x = RegisterUser{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[10]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1030,7 +1149,7 @@ func (x *RegisterUser) String() string {
 func (*RegisterUser) ProtoMessage() {}
 
 func (x *RegisterUser) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[10]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1043,7 +1162,7 @@ func (x *RegisterUser) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegisterUser.ProtoReflect.Descriptor instead.
 func (*RegisterUser) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{10}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *RegisterUser) GetName() string {
@@ -1077,7 +1196,7 @@ type Login struct {
 
 func (x *Login) Reset() {
 	*x = Login{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[11]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1089,7 +1208,7 @@ func (x *Login) String() string {
 func (*Login) ProtoMessage() {}
 
 func (x *Login) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[11]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1102,7 +1221,7 @@ func (x *Login) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Login.ProtoReflect.Descriptor instead.
 func (*Login) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{11}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Login) GetUser() *Principal {
@@ -1124,7 +1243,7 @@ type RefreshToken struct {
 
 func (x *RefreshToken) Reset() {
 	*x = RefreshToken{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[12]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1136,7 +1255,7 @@ func (x *RefreshToken) String() string {
 func (*RefreshToken) ProtoMessage() {}
 
 func (x *RefreshToken) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[12]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1149,7 +1268,7 @@ func (x *RefreshToken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RefreshToken.ProtoReflect.Descriptor instead.
 func (*RefreshToken) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{12}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *RefreshToken) GetUser() uint64 {
@@ -1183,7 +1302,7 @@ type ChangePassword struct {
 
 func (x *ChangePassword) Reset() {
 	*x = ChangePassword{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[13]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1195,7 +1314,7 @@ func (x *ChangePassword) String() string {
 func (*ChangePassword) ProtoMessage() {}
 
 func (x *ChangePassword) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[13]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1208,7 +1327,7 @@ func (x *ChangePassword) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangePassword.ProtoReflect.Descriptor instead.
 func (*ChangePassword) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{13}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ChangePassword) GetUser() *Principal {
@@ -1234,7 +1353,7 @@ type DeleteUser struct {
 
 func (x *DeleteUser) Reset() {
 	*x = DeleteUser{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[14]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1246,7 +1365,7 @@ func (x *DeleteUser) String() string {
 func (*DeleteUser) ProtoMessage() {}
 
 func (x *DeleteUser) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[14]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1259,7 +1378,7 @@ func (x *DeleteUser) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteUser.ProtoReflect.Descriptor instead.
 func (*DeleteUser) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{14}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *DeleteUser) GetUser() *Principal {
@@ -1280,7 +1399,7 @@ type Logout struct {
 
 func (x *Logout) Reset() {
 	*x = Logout{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[15]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1292,7 +1411,7 @@ func (x *Logout) String() string {
 func (*Logout) ProtoMessage() {}
 
 func (x *Logout) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[15]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1305,7 +1424,7 @@ func (x *Logout) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Logout.ProtoReflect.Descriptor instead.
 func (*Logout) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{15}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Logout) GetUser() uint64 {
@@ -1333,7 +1452,7 @@ type SetRole struct {
 
 func (x *SetRole) Reset() {
 	*x = SetRole{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[16]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1345,7 +1464,7 @@ func (x *SetRole) String() string {
 func (*SetRole) ProtoMessage() {}
 
 func (x *SetRole) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[16]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1358,7 +1477,7 @@ func (x *SetRole) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetRole.ProtoReflect.Descriptor instead.
 func (*SetRole) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{16}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *SetRole) GetName() string {
@@ -1387,7 +1506,7 @@ type ResetPassword struct {
 
 func (x *ResetPassword) Reset() {
 	*x = ResetPassword{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[17]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1399,7 +1518,7 @@ func (x *ResetPassword) String() string {
 func (*ResetPassword) ProtoMessage() {}
 
 func (x *ResetPassword) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[17]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1412,7 +1531,7 @@ func (x *ResetPassword) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResetPassword.ProtoReflect.Descriptor instead.
 func (*ResetPassword) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{17}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ResetPassword) GetName() string {
@@ -1449,7 +1568,7 @@ type CreateAPIKey struct {
 
 func (x *CreateAPIKey) Reset() {
 	*x = CreateAPIKey{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[18]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1461,7 +1580,7 @@ func (x *CreateAPIKey) String() string {
 func (*CreateAPIKey) ProtoMessage() {}
 
 func (x *CreateAPIKey) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[18]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1474,7 +1593,7 @@ func (x *CreateAPIKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateAPIKey.ProtoReflect.Descriptor instead.
 func (*CreateAPIKey) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{18}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *CreateAPIKey) GetName() string {
@@ -1515,7 +1634,7 @@ type DeleteAPIKey struct {
 
 func (x *DeleteAPIKey) Reset() {
 	*x = DeleteAPIKey{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[19]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1527,7 +1646,7 @@ func (x *DeleteAPIKey) String() string {
 func (*DeleteAPIKey) ProtoMessage() {}
 
 func (x *DeleteAPIKey) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[19]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1540,7 +1659,7 @@ func (x *DeleteAPIKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteAPIKey.ProtoReflect.Descriptor instead.
 func (*DeleteAPIKey) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{19}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *DeleteAPIKey) GetId() uint64 {
@@ -1566,7 +1685,7 @@ type TouchAPIKey struct {
 
 func (x *TouchAPIKey) Reset() {
 	*x = TouchAPIKey{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[20]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1578,7 +1697,7 @@ func (x *TouchAPIKey) String() string {
 func (*TouchAPIKey) ProtoMessage() {}
 
 func (x *TouchAPIKey) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[20]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1591,7 +1710,7 @@ func (x *TouchAPIKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TouchAPIKey.ProtoReflect.Descriptor instead.
 func (*TouchAPIKey) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{20}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{21}
 }
 
 type CreateQueue struct {
@@ -1604,7 +1723,7 @@ type CreateQueue struct {
 
 func (x *CreateQueue) Reset() {
 	*x = CreateQueue{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[21]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1616,7 +1735,7 @@ func (x *CreateQueue) String() string {
 func (*CreateQueue) ProtoMessage() {}
 
 func (x *CreateQueue) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[21]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1629,7 +1748,7 @@ func (x *CreateQueue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateQueue.ProtoReflect.Descriptor instead.
 func (*CreateQueue) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{21}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *CreateQueue) GetName() string {
@@ -1658,7 +1777,7 @@ type UpdateQueue struct {
 
 func (x *UpdateQueue) Reset() {
 	*x = UpdateQueue{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[22]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1670,7 +1789,7 @@ func (x *UpdateQueue) String() string {
 func (*UpdateQueue) ProtoMessage() {}
 
 func (x *UpdateQueue) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[22]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1683,7 +1802,7 @@ func (x *UpdateQueue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateQueue.ProtoReflect.Descriptor instead.
 func (*UpdateQueue) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{22}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *UpdateQueue) GetName() string {
@@ -1716,7 +1835,7 @@ type DeleteQueue struct {
 
 func (x *DeleteQueue) Reset() {
 	*x = DeleteQueue{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[23]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1728,7 +1847,7 @@ func (x *DeleteQueue) String() string {
 func (*DeleteQueue) ProtoMessage() {}
 
 func (x *DeleteQueue) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[23]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1741,7 +1860,7 @@ func (x *DeleteQueue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteQueue.ProtoReflect.Descriptor instead.
 func (*DeleteQueue) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{23}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *DeleteQueue) GetName() string {
@@ -1761,7 +1880,7 @@ type PurgeQueue struct {
 
 func (x *PurgeQueue) Reset() {
 	*x = PurgeQueue{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[24]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1773,7 +1892,7 @@ func (x *PurgeQueue) String() string {
 func (*PurgeQueue) ProtoMessage() {}
 
 func (x *PurgeQueue) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[24]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1786,7 +1905,7 @@ func (x *PurgeQueue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PurgeQueue.ProtoReflect.Descriptor instead.
 func (*PurgeQueue) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{24}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *PurgeQueue) GetName() string {
@@ -1797,16 +1916,17 @@ func (x *PurgeQueue) GetName() string {
 }
 
 type SendMessage struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Queue         string                 `protobuf:"bytes,1,opt,name=queue,proto3" json:"queue,omitempty"`
-	Messages      []*NewMessage          `protobuf:"bytes,2,rep,name=messages,proto3" json:"messages,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	Queue          string                 `protobuf:"bytes,1,opt,name=queue,proto3" json:"queue,omitempty"`
+	Messages       []*NewMessage          `protobuf:"bytes,2,rep,name=messages,proto3" json:"messages,omitempty"`
+	IdempotencyKey *IdempotencyKey        `protobuf:"bytes,3,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"` // absent: the client can't repeat the request
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *SendMessage) Reset() {
 	*x = SendMessage{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[25]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1818,7 +1938,7 @@ func (x *SendMessage) String() string {
 func (*SendMessage) ProtoMessage() {}
 
 func (x *SendMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[25]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1831,7 +1951,7 @@ func (x *SendMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendMessage.ProtoReflect.Descriptor instead.
 func (*SendMessage) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{25}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *SendMessage) GetQueue() string {
@@ -1848,6 +1968,66 @@ func (x *SendMessage) GetMessages() []*NewMessage {
 	return nil
 }
 
+func (x *SendMessage) GetIdempotencyKey() *IdempotencyKey {
+	if x != nil {
+		return x.IdempotencyKey
+	}
+	return nil
+}
+
+// IdempotencyKey names a request of a client, who gives the same name when it sends the request again.
+type IdempotencyKey struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	RequestHash   []byte                 `protobuf:"bytes,2,opt,name=request_hash,json=requestHash,proto3" json:"request_hash,omitempty"` // tells whether it is the same request
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IdempotencyKey) Reset() {
+	*x = IdempotencyKey{}
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IdempotencyKey) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IdempotencyKey) ProtoMessage() {}
+
+func (x *IdempotencyKey) ProtoReflect() protoreflect.Message {
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IdempotencyKey.ProtoReflect.Descriptor instead.
+func (*IdempotencyKey) Descriptor() ([]byte, []int) {
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *IdempotencyKey) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *IdempotencyKey) GetRequestHash() []byte {
+	if x != nil {
+		return x.RequestHash
+	}
+	return nil
+}
+
 type NewMessage struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Content       []byte                 `protobuf:"bytes,1,opt,name=content,proto3" json:"content,omitempty"` // an encoded Content, stored as it is
@@ -1858,7 +2038,7 @@ type NewMessage struct {
 
 func (x *NewMessage) Reset() {
 	*x = NewMessage{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[26]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1870,7 +2050,7 @@ func (x *NewMessage) String() string {
 func (*NewMessage) ProtoMessage() {}
 
 func (x *NewMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[26]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1883,7 +2063,7 @@ func (x *NewMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NewMessage.ProtoReflect.Descriptor instead.
 func (*NewMessage) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{26}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *NewMessage) GetContent() []byte {
@@ -1912,7 +2092,7 @@ type ReceiveMessage struct {
 
 func (x *ReceiveMessage) Reset() {
 	*x = ReceiveMessage{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[27]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1924,7 +2104,7 @@ func (x *ReceiveMessage) String() string {
 func (*ReceiveMessage) ProtoMessage() {}
 
 func (x *ReceiveMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[27]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1937,7 +2117,7 @@ func (x *ReceiveMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReceiveMessage.ProtoReflect.Descriptor instead.
 func (*ReceiveMessage) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{27}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ReceiveMessage) GetQueue() string {
@@ -1979,7 +2159,7 @@ type DeleteMessage struct {
 
 func (x *DeleteMessage) Reset() {
 	*x = DeleteMessage{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[28]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1991,7 +2171,7 @@ func (x *DeleteMessage) String() string {
 func (*DeleteMessage) ProtoMessage() {}
 
 func (x *DeleteMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[28]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2004,7 +2184,7 @@ func (x *DeleteMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteMessage.ProtoReflect.Descriptor instead.
 func (*DeleteMessage) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{28}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *DeleteMessage) GetQueue() string {
@@ -2032,7 +2212,7 @@ type ChangeVisibility struct {
 
 func (x *ChangeVisibility) Reset() {
 	*x = ChangeVisibility{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[29]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2044,7 +2224,7 @@ func (x *ChangeVisibility) String() string {
 func (*ChangeVisibility) ProtoMessage() {}
 
 func (x *ChangeVisibility) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[29]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2057,7 +2237,7 @@ func (x *ChangeVisibility) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangeVisibility.ProtoReflect.Descriptor instead.
 func (*ChangeVisibility) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{29}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ChangeVisibility) GetQueue() string {
@@ -2084,7 +2264,7 @@ type VisibilityChange struct {
 
 func (x *VisibilityChange) Reset() {
 	*x = VisibilityChange{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[30]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2096,7 +2276,7 @@ func (x *VisibilityChange) String() string {
 func (*VisibilityChange) ProtoMessage() {}
 
 func (x *VisibilityChange) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[30]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2109,7 +2289,7 @@ func (x *VisibilityChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VisibilityChange.ProtoReflect.Descriptor instead.
 func (*VisibilityChange) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{30}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *VisibilityChange) GetReceipt() *Receipt {
@@ -2137,7 +2317,7 @@ type ReleaseMessage struct {
 
 func (x *ReleaseMessage) Reset() {
 	*x = ReleaseMessage{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[31]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2149,7 +2329,7 @@ func (x *ReleaseMessage) String() string {
 func (*ReleaseMessage) ProtoMessage() {}
 
 func (x *ReleaseMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[31]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2162,7 +2342,7 @@ func (x *ReleaseMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseMessage.ProtoReflect.Descriptor instead.
 func (*ReleaseMessage) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{31}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ReleaseMessage) GetReceipts() []*Receipt {
@@ -2184,7 +2364,7 @@ type Receipt struct {
 
 func (x *Receipt) Reset() {
 	*x = Receipt{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[32]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2196,7 +2376,7 @@ func (x *Receipt) String() string {
 func (*Receipt) ProtoMessage() {}
 
 func (x *Receipt) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[32]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2209,7 +2389,7 @@ func (x *Receipt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Receipt.ProtoReflect.Descriptor instead.
 func (*Receipt) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{32}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Receipt) GetQueue() uint64 {
@@ -2244,7 +2424,7 @@ type Error struct {
 
 func (x *Error) Reset() {
 	*x = Error{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[33]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2256,7 +2436,7 @@ func (x *Error) String() string {
 func (*Error) ProtoMessage() {}
 
 func (x *Error) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[33]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2269,7 +2449,7 @@ func (x *Error) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Error.ProtoReflect.Descriptor instead.
 func (*Error) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{33}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Error) GetCode() string {
@@ -2287,8 +2467,9 @@ func (x *Error) GetDetail() string {
 }
 
 type Result struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	Error *Error                 `protobuf:"bytes,1,opt,name=error,proto3" json:"error,omitempty"` // the whole command was refused
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	Error      *Error                 `protobuf:"bytes,1,opt,name=error,proto3" json:"error,omitempty"`                                          // the whole command was refused
+	Remembered Remembered             `protobuf:"varint,2,opt,name=remembered,proto3,enum=fastqueue.fsm.Remembered" json:"remembered,omitempty"` // this is the answer to an earlier, equal command, which is not carried out again
 	// Types that are valid to be assigned to Value:
 	//
 	//	*Result_User
@@ -2300,6 +2481,7 @@ type Result struct {
 	//	*Result_ChangeVisibility
 	//	*Result_ApiKey
 	//	*Result_JoinKey
+	//	*Result_Session
 	Value         isResult_Value `protobuf_oneof:"value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2307,7 +2489,7 @@ type Result struct {
 
 func (x *Result) Reset() {
 	*x = Result{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[34]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2319,7 +2501,7 @@ func (x *Result) String() string {
 func (*Result) ProtoMessage() {}
 
 func (x *Result) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[34]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2332,7 +2514,7 @@ func (x *Result) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Result.ProtoReflect.Descriptor instead.
 func (*Result) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{34}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Result) GetError() *Error {
@@ -2340,6 +2522,13 @@ func (x *Result) GetError() *Error {
 		return x.Error
 	}
 	return nil
+}
+
+func (x *Result) GetRemembered() Remembered {
+	if x != nil {
+		return x.Remembered
+	}
+	return Remembered_NOT_REMEMBERED
 }
 
 func (x *Result) GetValue() isResult_Value {
@@ -2430,6 +2619,15 @@ func (x *Result) GetJoinKey() *JoinKey {
 	return nil
 }
 
+func (x *Result) GetSession() *RegisteredSession {
+	if x != nil {
+		if x, ok := x.Value.(*Result_Session); ok {
+			return x.Session
+		}
+	}
+	return nil
+}
+
 type isResult_Value interface {
 	isResult_Value()
 }
@@ -2470,6 +2668,10 @@ type Result_JoinKey struct {
 	JoinKey *JoinKey `protobuf:"bytes,18,opt,name=join_key,json=joinKey,proto3,oneof"` // without its key
 }
 
+type Result_Session struct {
+	Session *RegisteredSession `protobuf:"bytes,19,opt,name=session,proto3,oneof"`
+}
+
 func (*Result_User) isResult_Value() {}
 
 func (*Result_Family) isResult_Value() {}
@@ -2488,6 +2690,52 @@ func (*Result_ApiKey) isResult_Value() {}
 
 func (*Result_JoinKey) isResult_Value() {}
 
+func (*Result_Session) isResult_Value() {}
+
+type RegisteredSession struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Epoch         uint64                 `protobuf:"varint,1,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RegisteredSession) Reset() {
+	*x = RegisteredSession{}
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[37]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RegisteredSession) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RegisteredSession) ProtoMessage() {}
+
+func (x *RegisteredSession) ProtoReflect() protoreflect.Message {
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[37]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RegisteredSession.ProtoReflect.Descriptor instead.
+func (*RegisteredSession) Descriptor() ([]byte, []int) {
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{37}
+}
+
+func (x *RegisteredSession) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
 type SendResult struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Queue         uint64                 `protobuf:"varint,1,opt,name=queue,proto3" json:"queue,omitempty"`
@@ -2498,7 +2746,7 @@ type SendResult struct {
 
 func (x *SendResult) Reset() {
 	*x = SendResult{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[35]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2510,7 +2758,7 @@ func (x *SendResult) String() string {
 func (*SendResult) ProtoMessage() {}
 
 func (x *SendResult) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[35]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2523,7 +2771,7 @@ func (x *SendResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendResult.ProtoReflect.Descriptor instead.
 func (*SendResult) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{35}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *SendResult) GetQueue() uint64 {
@@ -2550,7 +2798,7 @@ type SentMessage struct {
 
 func (x *SentMessage) Reset() {
 	*x = SentMessage{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[36]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2562,7 +2810,7 @@ func (x *SentMessage) String() string {
 func (*SentMessage) ProtoMessage() {}
 
 func (x *SentMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[36]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2575,7 +2823,7 @@ func (x *SentMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SentMessage.ProtoReflect.Descriptor instead.
 func (*SentMessage) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{36}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *SentMessage) GetError() *Error {
@@ -2603,7 +2851,7 @@ type ReceiveResult struct {
 
 func (x *ReceiveResult) Reset() {
 	*x = ReceiveResult{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[37]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2615,7 +2863,7 @@ func (x *ReceiveResult) String() string {
 func (*ReceiveResult) ProtoMessage() {}
 
 func (x *ReceiveResult) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[37]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2628,7 +2876,7 @@ func (x *ReceiveResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReceiveResult.ProtoReflect.Descriptor instead.
 func (*ReceiveResult) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{37}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *ReceiveResult) GetQueue() uint64 {
@@ -2667,7 +2915,7 @@ type Delivery struct {
 
 func (x *Delivery) Reset() {
 	*x = Delivery{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[38]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2679,7 +2927,7 @@ func (x *Delivery) String() string {
 func (*Delivery) ProtoMessage() {}
 
 func (x *Delivery) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[38]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2692,7 +2940,7 @@ func (x *Delivery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delivery.ProtoReflect.Descriptor instead.
 func (*Delivery) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{38}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *Delivery) GetSequence() uint64 {
@@ -2746,7 +2994,7 @@ type DeleteResult struct {
 
 func (x *DeleteResult) Reset() {
 	*x = DeleteResult{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[39]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2758,7 +3006,7 @@ func (x *DeleteResult) String() string {
 func (*DeleteResult) ProtoMessage() {}
 
 func (x *DeleteResult) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[39]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2771,7 +3019,7 @@ func (x *DeleteResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteResult.ProtoReflect.Descriptor instead.
 func (*DeleteResult) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{39}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *DeleteResult) GetErrors() []*Error {
@@ -2802,7 +3050,7 @@ type Query struct {
 
 func (x *Query) Reset() {
 	*x = Query{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[40]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2814,7 +3062,7 @@ func (x *Query) String() string {
 func (*Query) ProtoMessage() {}
 
 func (x *Query) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[40]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2827,7 +3075,7 @@ func (x *Query) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Query.ProtoReflect.Descriptor instead.
 func (*Query) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{40}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *Query) GetPrincipal() *Principal {
@@ -2977,7 +3225,7 @@ type GetUser struct {
 
 func (x *GetUser) Reset() {
 	*x = GetUser{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[41]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2989,7 +3237,7 @@ func (x *GetUser) String() string {
 func (*GetUser) ProtoMessage() {}
 
 func (x *GetUser) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[41]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3002,7 +3250,7 @@ func (x *GetUser) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetUser.ProtoReflect.Descriptor instead.
 func (*GetUser) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{41}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *GetUser) GetName() string {
@@ -3022,7 +3270,7 @@ type ListQueues struct {
 
 func (x *ListQueues) Reset() {
 	*x = ListQueues{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[42]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3034,7 +3282,7 @@ func (x *ListQueues) String() string {
 func (*ListQueues) ProtoMessage() {}
 
 func (x *ListQueues) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[42]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3047,7 +3295,7 @@ func (x *ListQueues) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListQueues.ProtoReflect.Descriptor instead.
 func (*ListQueues) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{42}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *ListQueues) GetAfter() string {
@@ -3073,7 +3321,7 @@ type GetQueue struct {
 
 func (x *GetQueue) Reset() {
 	*x = GetQueue{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[43]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3085,7 +3333,7 @@ func (x *GetQueue) String() string {
 func (*GetQueue) ProtoMessage() {}
 
 func (x *GetQueue) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[43]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3098,7 +3346,7 @@ func (x *GetQueue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetQueue.ProtoReflect.Descriptor instead.
 func (*GetQueue) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{43}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *GetQueue) GetName() string {
@@ -3116,7 +3364,7 @@ type GetKeys struct {
 
 func (x *GetKeys) Reset() {
 	*x = GetKeys{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[44]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3128,7 +3376,7 @@ func (x *GetKeys) String() string {
 func (*GetKeys) ProtoMessage() {}
 
 func (x *GetKeys) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[44]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3141,7 +3389,7 @@ func (x *GetKeys) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetKeys.ProtoReflect.Descriptor instead.
 func (*GetKeys) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{44}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{47}
 }
 
 // CheckPrincipal answers with the public part of the principal's record.
@@ -3154,7 +3402,7 @@ type CheckPrincipal struct {
 
 func (x *CheckPrincipal) Reset() {
 	*x = CheckPrincipal{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[45]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3166,7 +3414,7 @@ func (x *CheckPrincipal) String() string {
 func (*CheckPrincipal) ProtoMessage() {}
 
 func (x *CheckPrincipal) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[45]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3179,7 +3427,7 @@ func (x *CheckPrincipal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckPrincipal.ProtoReflect.Descriptor instead.
 func (*CheckPrincipal) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{45}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *CheckPrincipal) GetAdmin() bool {
@@ -3200,7 +3448,7 @@ type ListUsers struct {
 
 func (x *ListUsers) Reset() {
 	*x = ListUsers{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[46]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3212,7 +3460,7 @@ func (x *ListUsers) String() string {
 func (*ListUsers) ProtoMessage() {}
 
 func (x *ListUsers) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[46]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3225,7 +3473,7 @@ func (x *ListUsers) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListUsers.ProtoReflect.Descriptor instead.
 func (*ListUsers) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{46}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *ListUsers) GetAfter() string {
@@ -3254,7 +3502,7 @@ type ListAPIKeys struct {
 
 func (x *ListAPIKeys) Reset() {
 	*x = ListAPIKeys{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[47]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3266,7 +3514,7 @@ func (x *ListAPIKeys) String() string {
 func (*ListAPIKeys) ProtoMessage() {}
 
 func (x *ListAPIKeys) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[47]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3279,7 +3527,7 @@ func (x *ListAPIKeys) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAPIKeys.ProtoReflect.Descriptor instead.
 func (*ListAPIKeys) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{47}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *ListAPIKeys) GetAfter() uint64 {
@@ -3312,7 +3560,7 @@ type ListJoinKeys struct {
 
 func (x *ListJoinKeys) Reset() {
 	*x = ListJoinKeys{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[48]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3324,7 +3572,7 @@ func (x *ListJoinKeys) String() string {
 func (*ListJoinKeys) ProtoMessage() {}
 
 func (x *ListJoinKeys) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[48]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3337,7 +3585,7 @@ func (x *ListJoinKeys) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListJoinKeys.ProtoReflect.Descriptor instead.
 func (*ListJoinKeys) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{48}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{51}
 }
 
 type QueryResult struct {
@@ -3360,7 +3608,7 @@ type QueryResult struct {
 
 func (x *QueryResult) Reset() {
 	*x = QueryResult{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[49]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3372,7 +3620,7 @@ func (x *QueryResult) String() string {
 func (*QueryResult) ProtoMessage() {}
 
 func (x *QueryResult) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[49]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3385,7 +3633,7 @@ func (x *QueryResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryResult.ProtoReflect.Descriptor instead.
 func (*QueryResult) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{49}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *QueryResult) GetError() *Error {
@@ -3528,7 +3776,7 @@ type UserList struct {
 
 func (x *UserList) Reset() {
 	*x = UserList{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[50]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3540,7 +3788,7 @@ func (x *UserList) String() string {
 func (*UserList) ProtoMessage() {}
 
 func (x *UserList) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[50]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3553,7 +3801,7 @@ func (x *UserList) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserList.ProtoReflect.Descriptor instead.
 func (*UserList) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{50}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *UserList) GetUsers() []*User {
@@ -3580,7 +3828,7 @@ type APIKeyList struct {
 
 func (x *APIKeyList) Reset() {
 	*x = APIKeyList{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[51]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3592,7 +3840,7 @@ func (x *APIKeyList) String() string {
 func (*APIKeyList) ProtoMessage() {}
 
 func (x *APIKeyList) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[51]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3605,7 +3853,7 @@ func (x *APIKeyList) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use APIKeyList.ProtoReflect.Descriptor instead.
 func (*APIKeyList) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{51}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *APIKeyList) GetApiKeys() []*APIKey {
@@ -3631,7 +3879,7 @@ type JoinKeyList struct {
 
 func (x *JoinKeyList) Reset() {
 	*x = JoinKeyList{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[52]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3643,7 +3891,7 @@ func (x *JoinKeyList) String() string {
 func (*JoinKeyList) ProtoMessage() {}
 
 func (x *JoinKeyList) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[52]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3656,7 +3904,7 @@ func (x *JoinKeyList) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinKeyList.ProtoReflect.Descriptor instead.
 func (*JoinKeyList) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{52}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *JoinKeyList) GetJoinKeys() []*JoinKey {
@@ -3676,7 +3924,7 @@ type QueueList struct {
 
 func (x *QueueList) Reset() {
 	*x = QueueList{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[53]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3688,7 +3936,7 @@ func (x *QueueList) String() string {
 func (*QueueList) ProtoMessage() {}
 
 func (x *QueueList) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[53]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3701,7 +3949,7 @@ func (x *QueueList) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueueList.ProtoReflect.Descriptor instead.
 func (*QueueList) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{53}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *QueueList) GetQueues() []*QueueInfo {
@@ -3728,7 +3976,7 @@ type Keys struct {
 
 func (x *Keys) Reset() {
 	*x = Keys{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[54]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3740,7 +3988,7 @@ func (x *Keys) String() string {
 func (*Keys) ProtoMessage() {}
 
 func (x *Keys) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[54]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3753,7 +4001,7 @@ func (x *Keys) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Keys.ProtoReflect.Descriptor instead.
 func (*Keys) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{54}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *Keys) GetSigningKeys() []*SigningKey {
@@ -3786,7 +4034,7 @@ type QueueInfo struct {
 
 func (x *QueueInfo) Reset() {
 	*x = QueueInfo{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[55]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3798,7 +4046,7 @@ func (x *QueueInfo) String() string {
 func (*QueueInfo) ProtoMessage() {}
 
 func (x *QueueInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[55]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3811,7 +4059,7 @@ func (x *QueueInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueueInfo.ProtoReflect.Descriptor instead.
 func (*QueueInfo) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{55}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *QueueInfo) GetName() string {
@@ -3877,7 +4125,7 @@ type Cluster struct {
 
 func (x *Cluster) Reset() {
 	*x = Cluster{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[56]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3889,7 +4137,7 @@ func (x *Cluster) String() string {
 func (*Cluster) ProtoMessage() {}
 
 func (x *Cluster) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[56]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3902,7 +4150,7 @@ func (x *Cluster) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cluster.ProtoReflect.Descriptor instead.
 func (*Cluster) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{56}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *Cluster) GetId() string {
@@ -3952,7 +4200,7 @@ type JoinKey struct {
 
 func (x *JoinKey) Reset() {
 	*x = JoinKey{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[57]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3964,7 +4212,7 @@ func (x *JoinKey) String() string {
 func (*JoinKey) ProtoMessage() {}
 
 func (x *JoinKey) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[57]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3977,7 +4225,7 @@ func (x *JoinKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinKey.ProtoReflect.Descriptor instead.
 func (*JoinKey) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{57}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *JoinKey) GetId() string {
@@ -4011,7 +4259,7 @@ type SigningKey struct {
 
 func (x *SigningKey) Reset() {
 	*x = SigningKey{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[58]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4023,7 +4271,7 @@ func (x *SigningKey) String() string {
 func (*SigningKey) ProtoMessage() {}
 
 func (x *SigningKey) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[58]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4036,7 +4284,7 @@ func (x *SigningKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SigningKey.ProtoReflect.Descriptor instead.
 func (*SigningKey) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{58}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *SigningKey) GetId() string {
@@ -4066,7 +4314,7 @@ type Member struct {
 
 func (x *Member) Reset() {
 	*x = Member{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[59]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4078,7 +4326,7 @@ func (x *Member) String() string {
 func (*Member) ProtoMessage() {}
 
 func (x *Member) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[59]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4091,7 +4339,7 @@ func (x *Member) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Member.ProtoReflect.Descriptor instead.
 func (*Member) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{59}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *Member) GetId() string {
@@ -4145,7 +4393,7 @@ type User struct {
 
 func (x *User) Reset() {
 	*x = User{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[60]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4157,7 +4405,7 @@ func (x *User) String() string {
 func (*User) ProtoMessage() {}
 
 func (x *User) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[60]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4170,7 +4418,7 @@ func (x *User) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use User.ProtoReflect.Descriptor instead.
 func (*User) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{60}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *User) GetId() uint64 {
@@ -4247,7 +4495,7 @@ type APIKey struct {
 
 func (x *APIKey) Reset() {
 	*x = APIKey{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[61]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4259,7 +4507,7 @@ func (x *APIKey) String() string {
 func (*APIKey) ProtoMessage() {}
 
 func (x *APIKey) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[61]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4272,7 +4520,7 @@ func (x *APIKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use APIKey.ProtoReflect.Descriptor instead.
 func (*APIKey) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{61}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *APIKey) GetId() uint64 {
@@ -4354,7 +4602,7 @@ type TokenFamily struct {
 
 func (x *TokenFamily) Reset() {
 	*x = TokenFamily{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[62]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4366,7 +4614,7 @@ func (x *TokenFamily) String() string {
 func (*TokenFamily) ProtoMessage() {}
 
 func (x *TokenFamily) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[62]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4379,7 +4627,7 @@ func (x *TokenFamily) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TokenFamily.ProtoReflect.Descriptor instead.
 func (*TokenFamily) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{62}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *TokenFamily) GetId() uint64 {
@@ -4449,7 +4697,7 @@ type Rotation struct {
 
 func (x *Rotation) Reset() {
 	*x = Rotation{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[63]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4461,7 +4709,7 @@ func (x *Rotation) String() string {
 func (*Rotation) ProtoMessage() {}
 
 func (x *Rotation) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[63]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4474,7 +4722,7 @@ func (x *Rotation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rotation.ProtoReflect.Descriptor instead.
 func (*Rotation) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{63}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *Rotation) GetGeneration() uint64 {
@@ -4491,6 +4739,228 @@ func (x *Rotation) GetRotatedMs() int64 {
 	return 0
 }
 
+// Scope is one bounded list of remembered results: of a session, or of a user's idempotency keys.
+type Scope struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`                    // of the session, or User.id
+	First         uint64                 `protobuf:"varint,2,opt,name=first,proto3" json:"first,omitempty"`              // place of the oldest record
+	Next          uint64                 `protobuf:"varint,3,opt,name=next,proto3" json:"next,omitempty"`                // place of the next record: there are next - first
+	DueMs         int64                  `protobuf:"varint,4,opt,name=due_ms,json=dueMs,proto3" json:"due_ms,omitempty"` // when advance looks at the oldest record; 0: never
+	Member        string                 `protobuf:"bytes,10,opt,name=member,proto3" json:"member,omitempty"`            // of a session, as the following: Member.id
+	Lane          uint32                 `protobuf:"varint,11,opt,name=lane,proto3" json:"lane,omitempty"`
+	Nonce         string                 `protobuf:"bytes,12,opt,name=nonce,proto3" json:"nonce,omitempty"`
+	Floor         uint64                 `protobuf:"varint,13,opt,name=floor,proto3" json:"floor,omitempty"` // a number below it that is not remembered is stale
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Scope) Reset() {
+	*x = Scope{}
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[67]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Scope) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Scope) ProtoMessage() {}
+
+func (x *Scope) ProtoReflect() protoreflect.Message {
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[67]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Scope.ProtoReflect.Descriptor instead.
+func (*Scope) Descriptor() ([]byte, []int) {
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{67}
+}
+
+func (x *Scope) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *Scope) GetFirst() uint64 {
+	if x != nil {
+		return x.First
+	}
+	return 0
+}
+
+func (x *Scope) GetNext() uint64 {
+	if x != nil {
+		return x.Next
+	}
+	return 0
+}
+
+func (x *Scope) GetDueMs() int64 {
+	if x != nil {
+		return x.DueMs
+	}
+	return 0
+}
+
+func (x *Scope) GetMember() string {
+	if x != nil {
+		return x.Member
+	}
+	return ""
+}
+
+func (x *Scope) GetLane() uint32 {
+	if x != nil {
+		return x.Lane
+	}
+	return 0
+}
+
+func (x *Scope) GetNonce() string {
+	if x != nil {
+		return x.Nonce
+	}
+	return ""
+}
+
+func (x *Scope) GetFloor() uint64 {
+	if x != nil {
+		return x.Floor
+	}
+	return 0
+}
+
+// RememberedResults is one record of a scope: the results of a session's commands in one log entry, or that of one key.
+type RememberedResults struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	BornMs        int64                  `protobuf:"varint,1,opt,name=born_ms,json=bornMs,proto3" json:"born_ms,omitempty"`
+	Results       []*RememberedResult    `protobuf:"bytes,2,rep,name=results,proto3" json:"results,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RememberedResults) Reset() {
+	*x = RememberedResults{}
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[68]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RememberedResults) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RememberedResults) ProtoMessage() {}
+
+func (x *RememberedResults) ProtoReflect() protoreflect.Message {
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[68]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RememberedResults.ProtoReflect.Descriptor instead.
+func (*RememberedResults) Descriptor() ([]byte, []int) {
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{68}
+}
+
+func (x *RememberedResults) GetBornMs() int64 {
+	if x != nil {
+		return x.BornMs
+	}
+	return 0
+}
+
+func (x *RememberedResults) GetResults() []*RememberedResult {
+	if x != nil {
+		return x.Results
+	}
+	return nil
+}
+
+type RememberedResult struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Number        uint64                 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"` // of a session's command
+	Name          []byte                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`      // queue id and idempotency key
+	RequestHash   []byte                 `protobuf:"bytes,3,opt,name=request_hash,json=requestHash,proto3" json:"request_hash,omitempty"`
+	Result        []byte                 `protobuf:"bytes,4,opt,name=result,proto3" json:"result,omitempty"` // an encoded Result
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RememberedResult) Reset() {
+	*x = RememberedResult{}
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[69]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RememberedResult) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RememberedResult) ProtoMessage() {}
+
+func (x *RememberedResult) ProtoReflect() protoreflect.Message {
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[69]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RememberedResult.ProtoReflect.Descriptor instead.
+func (*RememberedResult) Descriptor() ([]byte, []int) {
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{69}
+}
+
+func (x *RememberedResult) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *RememberedResult) GetName() []byte {
+	if x != nil {
+		return x.Name
+	}
+	return nil
+}
+
+func (x *RememberedResult) GetRequestHash() []byte {
+	if x != nil {
+		return x.RequestHash
+	}
+	return nil
+}
+
+func (x *RememberedResult) GetResult() []byte {
+	if x != nil {
+		return x.Result
+	}
+	return nil
+}
+
 type QueueSettings struct {
 	state              protoimpl.MessageState `protogen:"open.v1"`
 	MaxLength          uint64                 `protobuf:"varint,1,opt,name=max_length,json=maxLength,proto3" json:"max_length,omitempty"`
@@ -4501,7 +4971,7 @@ type QueueSettings struct {
 
 func (x *QueueSettings) Reset() {
 	*x = QueueSettings{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[64]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4513,7 +4983,7 @@ func (x *QueueSettings) String() string {
 func (*QueueSettings) ProtoMessage() {}
 
 func (x *QueueSettings) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[64]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4526,7 +4996,7 @@ func (x *QueueSettings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueueSettings.ProtoReflect.Descriptor instead.
 func (*QueueSettings) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{64}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *QueueSettings) GetMaxLength() uint64 {
@@ -4561,7 +5031,7 @@ type Queue struct {
 
 func (x *Queue) Reset() {
 	*x = Queue{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[65]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4573,7 +5043,7 @@ func (x *Queue) String() string {
 func (*Queue) ProtoMessage() {}
 
 func (x *Queue) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[65]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4586,7 +5056,7 @@ func (x *Queue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Queue.ProtoReflect.Descriptor instead.
 func (*Queue) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{65}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *Queue) GetId() uint64 {
@@ -4670,7 +5140,7 @@ type Message struct {
 
 func (x *Message) Reset() {
 	*x = Message{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[66]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4682,7 +5152,7 @@ func (x *Message) String() string {
 func (*Message) ProtoMessage() {}
 
 func (x *Message) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[66]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4695,7 +5165,7 @@ func (x *Message) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Message.ProtoReflect.Descriptor instead.
 func (*Message) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{66}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *Message) GetSentMs() int64 {
@@ -4723,7 +5193,7 @@ type Content struct {
 
 func (x *Content) Reset() {
 	*x = Content{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[67]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4735,7 +5205,7 @@ func (x *Content) String() string {
 func (*Content) ProtoMessage() {}
 
 func (x *Content) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[67]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4748,7 +5218,7 @@ func (x *Content) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Content.ProtoReflect.Descriptor instead.
 func (*Content) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{67}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *Content) GetBody() string {
@@ -4780,7 +5250,7 @@ type Attribute struct {
 
 func (x *Attribute) Reset() {
 	*x = Attribute{}
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[68]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4792,7 +5262,7 @@ func (x *Attribute) String() string {
 func (*Attribute) ProtoMessage() {}
 
 func (x *Attribute) ProtoReflect() protoreflect.Message {
-	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[68]
+	mi := &file_fsm_fsmpb_fsm_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4805,7 +5275,7 @@ func (x *Attribute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attribute.ProtoReflect.Descriptor instead.
 func (*Attribute) Descriptor() ([]byte, []int) {
-	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{68}
+	return file_fsm_fsmpb_fsm_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *Attribute) GetName() string {
@@ -4871,7 +5341,7 @@ const file_fsm_fsmpb_fsm_proto_rawDesc = "" +
 	"\x05Entry\x12\x14\n" +
 	"\x05group\x18\x01 \x01(\rR\x05group\x12\x15\n" +
 	"\x06now_ms\x18\x02 \x01(\x03R\x05nowMs\x12\x1a\n" +
-	"\bcommands\x18\x03 \x03(\fR\bcommands\"\x8f\x0e\n" +
+	"\bcommands\x18\x03 \x03(\fR\bcommands\"\xdc\x0e\n" +
 	"\aCommand\x126\n" +
 	"\tprincipal\x18\x01 \x01(\v2\x18.fastqueue.fsm.PrincipalR\tprincipal\x120\n" +
 	"\asession\x18\x02 \x01(\v2\x16.fastqueue.fsm.SessionR\asession\x12)\n" +
@@ -4883,7 +5353,8 @@ const file_fsm_fsmpb_fsm_proto_rawDesc = "" +
 	"\rremove_member\x18\r \x01(\v2\x1b.fastqueue.fsm.RemoveMemberH\x00R\fremoveMember\x12=\n" +
 	"\fput_join_key\x18\x0e \x01(\v2\x19.fastqueue.fsm.PutJoinKeyH\x00R\n" +
 	"putJoinKey\x12F\n" +
-	"\x0fremove_join_key\x18\x0f \x01(\v2\x1c.fastqueue.fsm.RemoveJoinKeyH\x00R\rremoveJoinKey\x12B\n" +
+	"\x0fremove_join_key\x18\x0f \x01(\v2\x1c.fastqueue.fsm.RemoveJoinKeyH\x00R\rremoveJoinKey\x12K\n" +
+	"\x10register_session\x18\x10 \x01(\v2\x1e.fastqueue.fsm.RegisterSessionH\x00R\x0fregisterSession\x12B\n" +
 	"\rregister_user\x18\x14 \x01(\v2\x1b.fastqueue.fsm.RegisterUserH\x00R\fregisterUser\x12,\n" +
 	"\x05login\x18\x15 \x01(\v2\x14.fastqueue.fsm.LoginH\x00R\x05login\x12B\n" +
 	"\rrefresh_token\x18\x16 \x01(\v2\x1b.fastqueue.fsm.RefreshTokenH\x00R\frefreshToken\x12H\n" +
@@ -4912,13 +5383,16 @@ const file_fsm_fsmpb_fsm_proto_rawDesc = "" +
 	"\x04user\x18\x01 \x01(\x04R\x04user\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x04R\aversion\x12\x16\n" +
 	"\x06family\x18\x04 \x01(\x04R\x06family\x12\x17\n" +
-	"\aapi_key\x18\x05 \x01(\fR\x06apiKey\"l\n" +
-	"\aSession\x12\x12\n" +
-	"\x04node\x18\x01 \x01(\tR\x04node\x12\x14\n" +
+	"\aapi_key\x18\x05 \x01(\fR\x06apiKey\"^\n" +
+	"\aSession\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12\x16\n" +
 	"\x06number\x18\x03 \x01(\x04R\x06number\x12\x1f\n" +
 	"\vlowest_open\x18\x04 \x01(\x04R\n" +
-	"lowestOpen\"\x06\n" +
+	"lowestOpenJ\x04\b\x01\x10\x02\"S\n" +
+	"\x0fRegisterSession\x12\x16\n" +
+	"\x06member\x18\x01 \x01(\tR\x06member\x12\x12\n" +
+	"\x04lane\x18\x02 \x01(\rR\x04lane\x12\x14\n" +
+	"\x05nonce\x18\x03 \x01(\tR\x05nonce\"\x06\n" +
 	"\x04Tick\"\xf9\x01\n" +
 	"\vInitCluster\x120\n" +
 	"\acluster\x18\x01 \x01(\v2\x16.fastqueue.fsm.ClusterR\acluster\x12:\n" +
@@ -4988,10 +5462,14 @@ const file_fsm_fsmpb_fsm_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tR\x04name\" \n" +
 	"\n" +
 	"PurgeQueue\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\"Z\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\"\xa2\x01\n" +
 	"\vSendMessage\x12\x14\n" +
 	"\x05queue\x18\x01 \x01(\tR\x05queue\x125\n" +
-	"\bmessages\x18\x02 \x03(\v2\x19.fastqueue.fsm.NewMessageR\bmessages\"?\n" +
+	"\bmessages\x18\x02 \x03(\v2\x19.fastqueue.fsm.NewMessageR\bmessages\x12F\n" +
+	"\x0fidempotency_key\x18\x03 \x01(\v2\x1d.fastqueue.fsm.IdempotencyKeyR\x0eidempotencyKey\"E\n" +
+	"\x0eIdempotencyKey\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12!\n" +
+	"\frequest_hash\x18\x02 \x01(\fR\vrequestHash\"?\n" +
 	"\n" +
 	"NewMessage\x12\x18\n" +
 	"\acontent\x18\x01 \x01(\fR\acontent\x12\x17\n" +
@@ -5019,9 +5497,12 @@ const file_fsm_fsmpb_fsm_proto_rawDesc = "" +
 	"\bdelivery\x18\x03 \x01(\rR\bdelivery\"3\n" +
 	"\x05Error\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x16\n" +
-	"\x06detail\x18\x02 \x01(\tR\x06detail\"\xa5\x04\n" +
+	"\x06detail\x18\x02 \x01(\tR\x06detail\"\x9e\x05\n" +
 	"\x06Result\x12*\n" +
-	"\x05error\x18\x01 \x01(\v2\x14.fastqueue.fsm.ErrorR\x05error\x12)\n" +
+	"\x05error\x18\x01 \x01(\v2\x14.fastqueue.fsm.ErrorR\x05error\x129\n" +
+	"\n" +
+	"remembered\x18\x02 \x01(\x0e2\x19.fastqueue.fsm.RememberedR\n" +
+	"remembered\x12)\n" +
 	"\x04user\x18\n" +
 	" \x01(\v2\x13.fastqueue.fsm.UserH\x00R\x04user\x124\n" +
 	"\x06family\x18\v \x01(\v2\x1a.fastqueue.fsm.TokenFamilyH\x00R\x06family\x120\n" +
@@ -5031,8 +5512,11 @@ const file_fsm_fsmpb_fsm_proto_rawDesc = "" +
 	"\x06delete\x18\x0f \x01(\v2\x1b.fastqueue.fsm.DeleteResultH\x00R\x06delete\x12J\n" +
 	"\x11change_visibility\x18\x10 \x01(\v2\x1b.fastqueue.fsm.DeleteResultH\x00R\x10changeVisibility\x120\n" +
 	"\aapi_key\x18\x11 \x01(\v2\x15.fastqueue.fsm.APIKeyH\x00R\x06apiKey\x123\n" +
-	"\bjoin_key\x18\x12 \x01(\v2\x16.fastqueue.fsm.JoinKeyH\x00R\ajoinKeyB\a\n" +
-	"\x05value\"Z\n" +
+	"\bjoin_key\x18\x12 \x01(\v2\x16.fastqueue.fsm.JoinKeyH\x00R\ajoinKey\x12<\n" +
+	"\asession\x18\x13 \x01(\v2 .fastqueue.fsm.RegisteredSessionH\x00R\asessionB\a\n" +
+	"\x05value\")\n" +
+	"\x11RegisteredSession\x12\x14\n" +
+	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\"Z\n" +
 	"\n" +
 	"SendResult\x12\x14\n" +
 	"\x05queue\x18\x01 \x01(\x04R\x05queue\x126\n" +
@@ -5188,7 +5672,25 @@ const file_fsm_fsmpb_fsm_proto_rawDesc = "" +
 	"generation\x18\x01 \x01(\x04R\n" +
 	"generation\x12\x1d\n" +
 	"\n" +
-	"rotated_ms\x18\x02 \x01(\x03R\trotatedMs\"`\n" +
+	"rotated_ms\x18\x02 \x01(\x03R\trotatedMs\"\xb0\x01\n" +
+	"\x05Scope\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x14\n" +
+	"\x05first\x18\x02 \x01(\x04R\x05first\x12\x12\n" +
+	"\x04next\x18\x03 \x01(\x04R\x04next\x12\x15\n" +
+	"\x06due_ms\x18\x04 \x01(\x03R\x05dueMs\x12\x16\n" +
+	"\x06member\x18\n" +
+	" \x01(\tR\x06member\x12\x12\n" +
+	"\x04lane\x18\v \x01(\rR\x04lane\x12\x14\n" +
+	"\x05nonce\x18\f \x01(\tR\x05nonce\x12\x14\n" +
+	"\x05floor\x18\r \x01(\x04R\x05floor\"g\n" +
+	"\x11RememberedResults\x12\x17\n" +
+	"\aborn_ms\x18\x01 \x01(\x03R\x06bornMs\x129\n" +
+	"\aresults\x18\x02 \x03(\v2\x1f.fastqueue.fsm.RememberedResultR\aresults\"y\n" +
+	"\x10RememberedResult\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\x04R\x06number\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\fR\x04name\x12!\n" +
+	"\frequest_hash\x18\x03 \x01(\fR\vrequestHash\x12\x16\n" +
+	"\x06result\x18\x04 \x01(\fR\x06result\"`\n" +
 	"\rQueueSettings\x12\x1d\n" +
 	"\n" +
 	"max_length\x18\x01 \x01(\x04R\tmaxLength\x120\n" +
@@ -5219,7 +5721,13 @@ const file_fsm_fsmpb_fsm_proto_rawDesc = "" +
 	"\tdata_type\x18\x02 \x01(\tR\bdataType\x12#\n" +
 	"\fstring_value\x18\x03 \x01(\tH\x00R\vstringValue\x12#\n" +
 	"\fbinary_value\x18\x04 \x01(\fH\x00R\vbinaryValueB\a\n" +
-	"\x05valueB*Z(github.com/fastqueue/fastqueue/fsm/fsmpbb\x06proto3"
+	"\x05value*H\n" +
+	"\n" +
+	"Remembered\x12\x12\n" +
+	"\x0eNOT_REMEMBERED\x10\x00\x12\x0e\n" +
+	"\n" +
+	"BY_SESSION\x10\x01\x12\x16\n" +
+	"\x12BY_IDEMPOTENCY_KEY\x10\x02B*Z(github.com/fastqueue/fastqueue/fsm/fsmpbb\x06proto3"
 
 var (
 	file_fsm_fsmpb_fsm_proto_rawDescOnce sync.Once
@@ -5233,170 +5741,183 @@ func file_fsm_fsmpb_fsm_proto_rawDescGZIP() []byte {
 	return file_fsm_fsmpb_fsm_proto_rawDescData
 }
 
-var file_fsm_fsmpb_fsm_proto_msgTypes = make([]protoimpl.MessageInfo, 69)
+var file_fsm_fsmpb_fsm_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_fsm_fsmpb_fsm_proto_msgTypes = make([]protoimpl.MessageInfo, 75)
 var file_fsm_fsmpb_fsm_proto_goTypes = []any{
-	(*Entry)(nil),            // 0: fastqueue.fsm.Entry
-	(*Command)(nil),          // 1: fastqueue.fsm.Command
-	(*Principal)(nil),        // 2: fastqueue.fsm.Principal
-	(*Session)(nil),          // 3: fastqueue.fsm.Session
-	(*Tick)(nil),             // 4: fastqueue.fsm.Tick
-	(*InitCluster)(nil),      // 5: fastqueue.fsm.InitCluster
-	(*PutMember)(nil),        // 6: fastqueue.fsm.PutMember
-	(*RemoveMember)(nil),     // 7: fastqueue.fsm.RemoveMember
-	(*PutJoinKey)(nil),       // 8: fastqueue.fsm.PutJoinKey
-	(*RemoveJoinKey)(nil),    // 9: fastqueue.fsm.RemoveJoinKey
-	(*RegisterUser)(nil),     // 10: fastqueue.fsm.RegisterUser
-	(*Login)(nil),            // 11: fastqueue.fsm.Login
-	(*RefreshToken)(nil),     // 12: fastqueue.fsm.RefreshToken
-	(*ChangePassword)(nil),   // 13: fastqueue.fsm.ChangePassword
-	(*DeleteUser)(nil),       // 14: fastqueue.fsm.DeleteUser
-	(*Logout)(nil),           // 15: fastqueue.fsm.Logout
-	(*SetRole)(nil),          // 16: fastqueue.fsm.SetRole
-	(*ResetPassword)(nil),    // 17: fastqueue.fsm.ResetPassword
-	(*CreateAPIKey)(nil),     // 18: fastqueue.fsm.CreateAPIKey
-	(*DeleteAPIKey)(nil),     // 19: fastqueue.fsm.DeleteAPIKey
-	(*TouchAPIKey)(nil),      // 20: fastqueue.fsm.TouchAPIKey
-	(*CreateQueue)(nil),      // 21: fastqueue.fsm.CreateQueue
-	(*UpdateQueue)(nil),      // 22: fastqueue.fsm.UpdateQueue
-	(*DeleteQueue)(nil),      // 23: fastqueue.fsm.DeleteQueue
-	(*PurgeQueue)(nil),       // 24: fastqueue.fsm.PurgeQueue
-	(*SendMessage)(nil),      // 25: fastqueue.fsm.SendMessage
-	(*NewMessage)(nil),       // 26: fastqueue.fsm.NewMessage
-	(*ReceiveMessage)(nil),   // 27: fastqueue.fsm.ReceiveMessage
-	(*DeleteMessage)(nil),    // 28: fastqueue.fsm.DeleteMessage
-	(*ChangeVisibility)(nil), // 29: fastqueue.fsm.ChangeVisibility
-	(*VisibilityChange)(nil), // 30: fastqueue.fsm.VisibilityChange
-	(*ReleaseMessage)(nil),   // 31: fastqueue.fsm.ReleaseMessage
-	(*Receipt)(nil),          // 32: fastqueue.fsm.Receipt
-	(*Error)(nil),            // 33: fastqueue.fsm.Error
-	(*Result)(nil),           // 34: fastqueue.fsm.Result
-	(*SendResult)(nil),       // 35: fastqueue.fsm.SendResult
-	(*SentMessage)(nil),      // 36: fastqueue.fsm.SentMessage
-	(*ReceiveResult)(nil),    // 37: fastqueue.fsm.ReceiveResult
-	(*Delivery)(nil),         // 38: fastqueue.fsm.Delivery
-	(*DeleteResult)(nil),     // 39: fastqueue.fsm.DeleteResult
-	(*Query)(nil),            // 40: fastqueue.fsm.Query
-	(*GetUser)(nil),          // 41: fastqueue.fsm.GetUser
-	(*ListQueues)(nil),       // 42: fastqueue.fsm.ListQueues
-	(*GetQueue)(nil),         // 43: fastqueue.fsm.GetQueue
-	(*GetKeys)(nil),          // 44: fastqueue.fsm.GetKeys
-	(*CheckPrincipal)(nil),   // 45: fastqueue.fsm.CheckPrincipal
-	(*ListUsers)(nil),        // 46: fastqueue.fsm.ListUsers
-	(*ListAPIKeys)(nil),      // 47: fastqueue.fsm.ListAPIKeys
-	(*ListJoinKeys)(nil),     // 48: fastqueue.fsm.ListJoinKeys
-	(*QueryResult)(nil),      // 49: fastqueue.fsm.QueryResult
-	(*UserList)(nil),         // 50: fastqueue.fsm.UserList
-	(*APIKeyList)(nil),       // 51: fastqueue.fsm.APIKeyList
-	(*JoinKeyList)(nil),      // 52: fastqueue.fsm.JoinKeyList
-	(*QueueList)(nil),        // 53: fastqueue.fsm.QueueList
-	(*Keys)(nil),             // 54: fastqueue.fsm.Keys
-	(*QueueInfo)(nil),        // 55: fastqueue.fsm.QueueInfo
-	(*Cluster)(nil),          // 56: fastqueue.fsm.Cluster
-	(*JoinKey)(nil),          // 57: fastqueue.fsm.JoinKey
-	(*SigningKey)(nil),       // 58: fastqueue.fsm.SigningKey
-	(*Member)(nil),           // 59: fastqueue.fsm.Member
-	(*User)(nil),             // 60: fastqueue.fsm.User
-	(*APIKey)(nil),           // 61: fastqueue.fsm.APIKey
-	(*TokenFamily)(nil),      // 62: fastqueue.fsm.TokenFamily
-	(*Rotation)(nil),         // 63: fastqueue.fsm.Rotation
-	(*QueueSettings)(nil),    // 64: fastqueue.fsm.QueueSettings
-	(*Queue)(nil),            // 65: fastqueue.fsm.Queue
-	(*Message)(nil),          // 66: fastqueue.fsm.Message
-	(*Content)(nil),          // 67: fastqueue.fsm.Content
-	(*Attribute)(nil),        // 68: fastqueue.fsm.Attribute
+	(Remembered)(0),           // 0: fastqueue.fsm.Remembered
+	(*Entry)(nil),             // 1: fastqueue.fsm.Entry
+	(*Command)(nil),           // 2: fastqueue.fsm.Command
+	(*Principal)(nil),         // 3: fastqueue.fsm.Principal
+	(*Session)(nil),           // 4: fastqueue.fsm.Session
+	(*RegisterSession)(nil),   // 5: fastqueue.fsm.RegisterSession
+	(*Tick)(nil),              // 6: fastqueue.fsm.Tick
+	(*InitCluster)(nil),       // 7: fastqueue.fsm.InitCluster
+	(*PutMember)(nil),         // 8: fastqueue.fsm.PutMember
+	(*RemoveMember)(nil),      // 9: fastqueue.fsm.RemoveMember
+	(*PutJoinKey)(nil),        // 10: fastqueue.fsm.PutJoinKey
+	(*RemoveJoinKey)(nil),     // 11: fastqueue.fsm.RemoveJoinKey
+	(*RegisterUser)(nil),      // 12: fastqueue.fsm.RegisterUser
+	(*Login)(nil),             // 13: fastqueue.fsm.Login
+	(*RefreshToken)(nil),      // 14: fastqueue.fsm.RefreshToken
+	(*ChangePassword)(nil),    // 15: fastqueue.fsm.ChangePassword
+	(*DeleteUser)(nil),        // 16: fastqueue.fsm.DeleteUser
+	(*Logout)(nil),            // 17: fastqueue.fsm.Logout
+	(*SetRole)(nil),           // 18: fastqueue.fsm.SetRole
+	(*ResetPassword)(nil),     // 19: fastqueue.fsm.ResetPassword
+	(*CreateAPIKey)(nil),      // 20: fastqueue.fsm.CreateAPIKey
+	(*DeleteAPIKey)(nil),      // 21: fastqueue.fsm.DeleteAPIKey
+	(*TouchAPIKey)(nil),       // 22: fastqueue.fsm.TouchAPIKey
+	(*CreateQueue)(nil),       // 23: fastqueue.fsm.CreateQueue
+	(*UpdateQueue)(nil),       // 24: fastqueue.fsm.UpdateQueue
+	(*DeleteQueue)(nil),       // 25: fastqueue.fsm.DeleteQueue
+	(*PurgeQueue)(nil),        // 26: fastqueue.fsm.PurgeQueue
+	(*SendMessage)(nil),       // 27: fastqueue.fsm.SendMessage
+	(*IdempotencyKey)(nil),    // 28: fastqueue.fsm.IdempotencyKey
+	(*NewMessage)(nil),        // 29: fastqueue.fsm.NewMessage
+	(*ReceiveMessage)(nil),    // 30: fastqueue.fsm.ReceiveMessage
+	(*DeleteMessage)(nil),     // 31: fastqueue.fsm.DeleteMessage
+	(*ChangeVisibility)(nil),  // 32: fastqueue.fsm.ChangeVisibility
+	(*VisibilityChange)(nil),  // 33: fastqueue.fsm.VisibilityChange
+	(*ReleaseMessage)(nil),    // 34: fastqueue.fsm.ReleaseMessage
+	(*Receipt)(nil),           // 35: fastqueue.fsm.Receipt
+	(*Error)(nil),             // 36: fastqueue.fsm.Error
+	(*Result)(nil),            // 37: fastqueue.fsm.Result
+	(*RegisteredSession)(nil), // 38: fastqueue.fsm.RegisteredSession
+	(*SendResult)(nil),        // 39: fastqueue.fsm.SendResult
+	(*SentMessage)(nil),       // 40: fastqueue.fsm.SentMessage
+	(*ReceiveResult)(nil),     // 41: fastqueue.fsm.ReceiveResult
+	(*Delivery)(nil),          // 42: fastqueue.fsm.Delivery
+	(*DeleteResult)(nil),      // 43: fastqueue.fsm.DeleteResult
+	(*Query)(nil),             // 44: fastqueue.fsm.Query
+	(*GetUser)(nil),           // 45: fastqueue.fsm.GetUser
+	(*ListQueues)(nil),        // 46: fastqueue.fsm.ListQueues
+	(*GetQueue)(nil),          // 47: fastqueue.fsm.GetQueue
+	(*GetKeys)(nil),           // 48: fastqueue.fsm.GetKeys
+	(*CheckPrincipal)(nil),    // 49: fastqueue.fsm.CheckPrincipal
+	(*ListUsers)(nil),         // 50: fastqueue.fsm.ListUsers
+	(*ListAPIKeys)(nil),       // 51: fastqueue.fsm.ListAPIKeys
+	(*ListJoinKeys)(nil),      // 52: fastqueue.fsm.ListJoinKeys
+	(*QueryResult)(nil),       // 53: fastqueue.fsm.QueryResult
+	(*UserList)(nil),          // 54: fastqueue.fsm.UserList
+	(*APIKeyList)(nil),        // 55: fastqueue.fsm.APIKeyList
+	(*JoinKeyList)(nil),       // 56: fastqueue.fsm.JoinKeyList
+	(*QueueList)(nil),         // 57: fastqueue.fsm.QueueList
+	(*Keys)(nil),              // 58: fastqueue.fsm.Keys
+	(*QueueInfo)(nil),         // 59: fastqueue.fsm.QueueInfo
+	(*Cluster)(nil),           // 60: fastqueue.fsm.Cluster
+	(*JoinKey)(nil),           // 61: fastqueue.fsm.JoinKey
+	(*SigningKey)(nil),        // 62: fastqueue.fsm.SigningKey
+	(*Member)(nil),            // 63: fastqueue.fsm.Member
+	(*User)(nil),              // 64: fastqueue.fsm.User
+	(*APIKey)(nil),            // 65: fastqueue.fsm.APIKey
+	(*TokenFamily)(nil),       // 66: fastqueue.fsm.TokenFamily
+	(*Rotation)(nil),          // 67: fastqueue.fsm.Rotation
+	(*Scope)(nil),             // 68: fastqueue.fsm.Scope
+	(*RememberedResults)(nil), // 69: fastqueue.fsm.RememberedResults
+	(*RememberedResult)(nil),  // 70: fastqueue.fsm.RememberedResult
+	(*QueueSettings)(nil),     // 71: fastqueue.fsm.QueueSettings
+	(*Queue)(nil),             // 72: fastqueue.fsm.Queue
+	(*Message)(nil),           // 73: fastqueue.fsm.Message
+	(*Content)(nil),           // 74: fastqueue.fsm.Content
+	(*Attribute)(nil),         // 75: fastqueue.fsm.Attribute
 }
 var file_fsm_fsmpb_fsm_proto_depIdxs = []int32{
-	2,  // 0: fastqueue.fsm.Command.principal:type_name -> fastqueue.fsm.Principal
-	3,  // 1: fastqueue.fsm.Command.session:type_name -> fastqueue.fsm.Session
-	4,  // 2: fastqueue.fsm.Command.tick:type_name -> fastqueue.fsm.Tick
-	5,  // 3: fastqueue.fsm.Command.init_cluster:type_name -> fastqueue.fsm.InitCluster
-	6,  // 4: fastqueue.fsm.Command.put_member:type_name -> fastqueue.fsm.PutMember
-	7,  // 5: fastqueue.fsm.Command.remove_member:type_name -> fastqueue.fsm.RemoveMember
-	8,  // 6: fastqueue.fsm.Command.put_join_key:type_name -> fastqueue.fsm.PutJoinKey
-	9,  // 7: fastqueue.fsm.Command.remove_join_key:type_name -> fastqueue.fsm.RemoveJoinKey
-	10, // 8: fastqueue.fsm.Command.register_user:type_name -> fastqueue.fsm.RegisterUser
-	11, // 9: fastqueue.fsm.Command.login:type_name -> fastqueue.fsm.Login
-	12, // 10: fastqueue.fsm.Command.refresh_token:type_name -> fastqueue.fsm.RefreshToken
-	13, // 11: fastqueue.fsm.Command.change_password:type_name -> fastqueue.fsm.ChangePassword
-	14, // 12: fastqueue.fsm.Command.delete_user:type_name -> fastqueue.fsm.DeleteUser
-	15, // 13: fastqueue.fsm.Command.logout:type_name -> fastqueue.fsm.Logout
-	16, // 14: fastqueue.fsm.Command.set_role:type_name -> fastqueue.fsm.SetRole
-	17, // 15: fastqueue.fsm.Command.reset_password:type_name -> fastqueue.fsm.ResetPassword
-	18, // 16: fastqueue.fsm.Command.create_api_key:type_name -> fastqueue.fsm.CreateAPIKey
-	19, // 17: fastqueue.fsm.Command.delete_api_key:type_name -> fastqueue.fsm.DeleteAPIKey
-	20, // 18: fastqueue.fsm.Command.touch_api_key:type_name -> fastqueue.fsm.TouchAPIKey
-	21, // 19: fastqueue.fsm.Command.create_queue:type_name -> fastqueue.fsm.CreateQueue
-	22, // 20: fastqueue.fsm.Command.update_queue:type_name -> fastqueue.fsm.UpdateQueue
-	23, // 21: fastqueue.fsm.Command.delete_queue:type_name -> fastqueue.fsm.DeleteQueue
-	24, // 22: fastqueue.fsm.Command.purge_queue:type_name -> fastqueue.fsm.PurgeQueue
-	25, // 23: fastqueue.fsm.Command.send_message:type_name -> fastqueue.fsm.SendMessage
-	27, // 24: fastqueue.fsm.Command.receive_message:type_name -> fastqueue.fsm.ReceiveMessage
-	28, // 25: fastqueue.fsm.Command.delete_message:type_name -> fastqueue.fsm.DeleteMessage
-	31, // 26: fastqueue.fsm.Command.release_message:type_name -> fastqueue.fsm.ReleaseMessage
-	29, // 27: fastqueue.fsm.Command.change_visibility:type_name -> fastqueue.fsm.ChangeVisibility
-	56, // 28: fastqueue.fsm.InitCluster.cluster:type_name -> fastqueue.fsm.Cluster
-	58, // 29: fastqueue.fsm.InitCluster.signing_key:type_name -> fastqueue.fsm.SigningKey
-	59, // 30: fastqueue.fsm.InitCluster.member:type_name -> fastqueue.fsm.Member
-	59, // 31: fastqueue.fsm.PutMember.member:type_name -> fastqueue.fsm.Member
-	57, // 32: fastqueue.fsm.PutJoinKey.join_key:type_name -> fastqueue.fsm.JoinKey
-	2,  // 33: fastqueue.fsm.Login.user:type_name -> fastqueue.fsm.Principal
-	2,  // 34: fastqueue.fsm.ChangePassword.user:type_name -> fastqueue.fsm.Principal
-	2,  // 35: fastqueue.fsm.DeleteUser.user:type_name -> fastqueue.fsm.Principal
-	64, // 36: fastqueue.fsm.CreateQueue.settings:type_name -> fastqueue.fsm.QueueSettings
-	26, // 37: fastqueue.fsm.SendMessage.messages:type_name -> fastqueue.fsm.NewMessage
-	32, // 38: fastqueue.fsm.ReceiveMessage.delete:type_name -> fastqueue.fsm.Receipt
-	32, // 39: fastqueue.fsm.DeleteMessage.receipts:type_name -> fastqueue.fsm.Receipt
-	30, // 40: fastqueue.fsm.ChangeVisibility.changes:type_name -> fastqueue.fsm.VisibilityChange
-	32, // 41: fastqueue.fsm.VisibilityChange.receipt:type_name -> fastqueue.fsm.Receipt
-	32, // 42: fastqueue.fsm.ReleaseMessage.receipts:type_name -> fastqueue.fsm.Receipt
-	33, // 43: fastqueue.fsm.Result.error:type_name -> fastqueue.fsm.Error
-	60, // 44: fastqueue.fsm.Result.user:type_name -> fastqueue.fsm.User
-	62, // 45: fastqueue.fsm.Result.family:type_name -> fastqueue.fsm.TokenFamily
-	55, // 46: fastqueue.fsm.Result.queue:type_name -> fastqueue.fsm.QueueInfo
-	35, // 47: fastqueue.fsm.Result.send:type_name -> fastqueue.fsm.SendResult
-	37, // 48: fastqueue.fsm.Result.receive:type_name -> fastqueue.fsm.ReceiveResult
-	39, // 49: fastqueue.fsm.Result.delete:type_name -> fastqueue.fsm.DeleteResult
-	39, // 50: fastqueue.fsm.Result.change_visibility:type_name -> fastqueue.fsm.DeleteResult
-	61, // 51: fastqueue.fsm.Result.api_key:type_name -> fastqueue.fsm.APIKey
-	57, // 52: fastqueue.fsm.Result.join_key:type_name -> fastqueue.fsm.JoinKey
-	36, // 53: fastqueue.fsm.SendResult.messages:type_name -> fastqueue.fsm.SentMessage
-	33, // 54: fastqueue.fsm.SentMessage.error:type_name -> fastqueue.fsm.Error
-	38, // 55: fastqueue.fsm.ReceiveResult.deliveries:type_name -> fastqueue.fsm.Delivery
-	33, // 56: fastqueue.fsm.ReceiveResult.delete_errors:type_name -> fastqueue.fsm.Error
-	66, // 57: fastqueue.fsm.Delivery.message:type_name -> fastqueue.fsm.Message
-	33, // 58: fastqueue.fsm.DeleteResult.errors:type_name -> fastqueue.fsm.Error
-	2,  // 59: fastqueue.fsm.Query.principal:type_name -> fastqueue.fsm.Principal
-	41, // 60: fastqueue.fsm.Query.get_user:type_name -> fastqueue.fsm.GetUser
-	42, // 61: fastqueue.fsm.Query.list_queues:type_name -> fastqueue.fsm.ListQueues
-	44, // 62: fastqueue.fsm.Query.get_keys:type_name -> fastqueue.fsm.GetKeys
-	45, // 63: fastqueue.fsm.Query.check_principal:type_name -> fastqueue.fsm.CheckPrincipal
-	43, // 64: fastqueue.fsm.Query.get_queue:type_name -> fastqueue.fsm.GetQueue
-	46, // 65: fastqueue.fsm.Query.list_users:type_name -> fastqueue.fsm.ListUsers
-	47, // 66: fastqueue.fsm.Query.list_api_keys:type_name -> fastqueue.fsm.ListAPIKeys
-	48, // 67: fastqueue.fsm.Query.list_join_keys:type_name -> fastqueue.fsm.ListJoinKeys
-	33, // 68: fastqueue.fsm.QueryResult.error:type_name -> fastqueue.fsm.Error
-	60, // 69: fastqueue.fsm.QueryResult.user:type_name -> fastqueue.fsm.User
-	53, // 70: fastqueue.fsm.QueryResult.queues:type_name -> fastqueue.fsm.QueueList
-	54, // 71: fastqueue.fsm.QueryResult.keys:type_name -> fastqueue.fsm.Keys
-	55, // 72: fastqueue.fsm.QueryResult.queue:type_name -> fastqueue.fsm.QueueInfo
-	50, // 73: fastqueue.fsm.QueryResult.users:type_name -> fastqueue.fsm.UserList
-	51, // 74: fastqueue.fsm.QueryResult.api_keys:type_name -> fastqueue.fsm.APIKeyList
-	52, // 75: fastqueue.fsm.QueryResult.join_keys:type_name -> fastqueue.fsm.JoinKeyList
-	60, // 76: fastqueue.fsm.UserList.users:type_name -> fastqueue.fsm.User
-	61, // 77: fastqueue.fsm.APIKeyList.api_keys:type_name -> fastqueue.fsm.APIKey
-	57, // 78: fastqueue.fsm.JoinKeyList.join_keys:type_name -> fastqueue.fsm.JoinKey
-	55, // 79: fastqueue.fsm.QueueList.queues:type_name -> fastqueue.fsm.QueueInfo
-	58, // 80: fastqueue.fsm.Keys.signing_keys:type_name -> fastqueue.fsm.SigningKey
-	64, // 81: fastqueue.fsm.QueueInfo.settings:type_name -> fastqueue.fsm.QueueSettings
-	57, // 82: fastqueue.fsm.Cluster.join_keys:type_name -> fastqueue.fsm.JoinKey
-	63, // 83: fastqueue.fsm.TokenFamily.recent:type_name -> fastqueue.fsm.Rotation
-	64, // 84: fastqueue.fsm.Queue.settings:type_name -> fastqueue.fsm.QueueSettings
-	68, // 85: fastqueue.fsm.Content.attributes:type_name -> fastqueue.fsm.Attribute
-	86, // [86:86] is the sub-list for method output_type
-	86, // [86:86] is the sub-list for method input_type
-	86, // [86:86] is the sub-list for extension type_name
-	86, // [86:86] is the sub-list for extension extendee
-	0,  // [0:86] is the sub-list for field type_name
+	3,  // 0: fastqueue.fsm.Command.principal:type_name -> fastqueue.fsm.Principal
+	4,  // 1: fastqueue.fsm.Command.session:type_name -> fastqueue.fsm.Session
+	6,  // 2: fastqueue.fsm.Command.tick:type_name -> fastqueue.fsm.Tick
+	7,  // 3: fastqueue.fsm.Command.init_cluster:type_name -> fastqueue.fsm.InitCluster
+	8,  // 4: fastqueue.fsm.Command.put_member:type_name -> fastqueue.fsm.PutMember
+	9,  // 5: fastqueue.fsm.Command.remove_member:type_name -> fastqueue.fsm.RemoveMember
+	10, // 6: fastqueue.fsm.Command.put_join_key:type_name -> fastqueue.fsm.PutJoinKey
+	11, // 7: fastqueue.fsm.Command.remove_join_key:type_name -> fastqueue.fsm.RemoveJoinKey
+	5,  // 8: fastqueue.fsm.Command.register_session:type_name -> fastqueue.fsm.RegisterSession
+	12, // 9: fastqueue.fsm.Command.register_user:type_name -> fastqueue.fsm.RegisterUser
+	13, // 10: fastqueue.fsm.Command.login:type_name -> fastqueue.fsm.Login
+	14, // 11: fastqueue.fsm.Command.refresh_token:type_name -> fastqueue.fsm.RefreshToken
+	15, // 12: fastqueue.fsm.Command.change_password:type_name -> fastqueue.fsm.ChangePassword
+	16, // 13: fastqueue.fsm.Command.delete_user:type_name -> fastqueue.fsm.DeleteUser
+	17, // 14: fastqueue.fsm.Command.logout:type_name -> fastqueue.fsm.Logout
+	18, // 15: fastqueue.fsm.Command.set_role:type_name -> fastqueue.fsm.SetRole
+	19, // 16: fastqueue.fsm.Command.reset_password:type_name -> fastqueue.fsm.ResetPassword
+	20, // 17: fastqueue.fsm.Command.create_api_key:type_name -> fastqueue.fsm.CreateAPIKey
+	21, // 18: fastqueue.fsm.Command.delete_api_key:type_name -> fastqueue.fsm.DeleteAPIKey
+	22, // 19: fastqueue.fsm.Command.touch_api_key:type_name -> fastqueue.fsm.TouchAPIKey
+	23, // 20: fastqueue.fsm.Command.create_queue:type_name -> fastqueue.fsm.CreateQueue
+	24, // 21: fastqueue.fsm.Command.update_queue:type_name -> fastqueue.fsm.UpdateQueue
+	25, // 22: fastqueue.fsm.Command.delete_queue:type_name -> fastqueue.fsm.DeleteQueue
+	26, // 23: fastqueue.fsm.Command.purge_queue:type_name -> fastqueue.fsm.PurgeQueue
+	27, // 24: fastqueue.fsm.Command.send_message:type_name -> fastqueue.fsm.SendMessage
+	30, // 25: fastqueue.fsm.Command.receive_message:type_name -> fastqueue.fsm.ReceiveMessage
+	31, // 26: fastqueue.fsm.Command.delete_message:type_name -> fastqueue.fsm.DeleteMessage
+	34, // 27: fastqueue.fsm.Command.release_message:type_name -> fastqueue.fsm.ReleaseMessage
+	32, // 28: fastqueue.fsm.Command.change_visibility:type_name -> fastqueue.fsm.ChangeVisibility
+	60, // 29: fastqueue.fsm.InitCluster.cluster:type_name -> fastqueue.fsm.Cluster
+	62, // 30: fastqueue.fsm.InitCluster.signing_key:type_name -> fastqueue.fsm.SigningKey
+	63, // 31: fastqueue.fsm.InitCluster.member:type_name -> fastqueue.fsm.Member
+	63, // 32: fastqueue.fsm.PutMember.member:type_name -> fastqueue.fsm.Member
+	61, // 33: fastqueue.fsm.PutJoinKey.join_key:type_name -> fastqueue.fsm.JoinKey
+	3,  // 34: fastqueue.fsm.Login.user:type_name -> fastqueue.fsm.Principal
+	3,  // 35: fastqueue.fsm.ChangePassword.user:type_name -> fastqueue.fsm.Principal
+	3,  // 36: fastqueue.fsm.DeleteUser.user:type_name -> fastqueue.fsm.Principal
+	71, // 37: fastqueue.fsm.CreateQueue.settings:type_name -> fastqueue.fsm.QueueSettings
+	29, // 38: fastqueue.fsm.SendMessage.messages:type_name -> fastqueue.fsm.NewMessage
+	28, // 39: fastqueue.fsm.SendMessage.idempotency_key:type_name -> fastqueue.fsm.IdempotencyKey
+	35, // 40: fastqueue.fsm.ReceiveMessage.delete:type_name -> fastqueue.fsm.Receipt
+	35, // 41: fastqueue.fsm.DeleteMessage.receipts:type_name -> fastqueue.fsm.Receipt
+	33, // 42: fastqueue.fsm.ChangeVisibility.changes:type_name -> fastqueue.fsm.VisibilityChange
+	35, // 43: fastqueue.fsm.VisibilityChange.receipt:type_name -> fastqueue.fsm.Receipt
+	35, // 44: fastqueue.fsm.ReleaseMessage.receipts:type_name -> fastqueue.fsm.Receipt
+	36, // 45: fastqueue.fsm.Result.error:type_name -> fastqueue.fsm.Error
+	0,  // 46: fastqueue.fsm.Result.remembered:type_name -> fastqueue.fsm.Remembered
+	64, // 47: fastqueue.fsm.Result.user:type_name -> fastqueue.fsm.User
+	66, // 48: fastqueue.fsm.Result.family:type_name -> fastqueue.fsm.TokenFamily
+	59, // 49: fastqueue.fsm.Result.queue:type_name -> fastqueue.fsm.QueueInfo
+	39, // 50: fastqueue.fsm.Result.send:type_name -> fastqueue.fsm.SendResult
+	41, // 51: fastqueue.fsm.Result.receive:type_name -> fastqueue.fsm.ReceiveResult
+	43, // 52: fastqueue.fsm.Result.delete:type_name -> fastqueue.fsm.DeleteResult
+	43, // 53: fastqueue.fsm.Result.change_visibility:type_name -> fastqueue.fsm.DeleteResult
+	65, // 54: fastqueue.fsm.Result.api_key:type_name -> fastqueue.fsm.APIKey
+	61, // 55: fastqueue.fsm.Result.join_key:type_name -> fastqueue.fsm.JoinKey
+	38, // 56: fastqueue.fsm.Result.session:type_name -> fastqueue.fsm.RegisteredSession
+	40, // 57: fastqueue.fsm.SendResult.messages:type_name -> fastqueue.fsm.SentMessage
+	36, // 58: fastqueue.fsm.SentMessage.error:type_name -> fastqueue.fsm.Error
+	42, // 59: fastqueue.fsm.ReceiveResult.deliveries:type_name -> fastqueue.fsm.Delivery
+	36, // 60: fastqueue.fsm.ReceiveResult.delete_errors:type_name -> fastqueue.fsm.Error
+	73, // 61: fastqueue.fsm.Delivery.message:type_name -> fastqueue.fsm.Message
+	36, // 62: fastqueue.fsm.DeleteResult.errors:type_name -> fastqueue.fsm.Error
+	3,  // 63: fastqueue.fsm.Query.principal:type_name -> fastqueue.fsm.Principal
+	45, // 64: fastqueue.fsm.Query.get_user:type_name -> fastqueue.fsm.GetUser
+	46, // 65: fastqueue.fsm.Query.list_queues:type_name -> fastqueue.fsm.ListQueues
+	48, // 66: fastqueue.fsm.Query.get_keys:type_name -> fastqueue.fsm.GetKeys
+	49, // 67: fastqueue.fsm.Query.check_principal:type_name -> fastqueue.fsm.CheckPrincipal
+	47, // 68: fastqueue.fsm.Query.get_queue:type_name -> fastqueue.fsm.GetQueue
+	50, // 69: fastqueue.fsm.Query.list_users:type_name -> fastqueue.fsm.ListUsers
+	51, // 70: fastqueue.fsm.Query.list_api_keys:type_name -> fastqueue.fsm.ListAPIKeys
+	52, // 71: fastqueue.fsm.Query.list_join_keys:type_name -> fastqueue.fsm.ListJoinKeys
+	36, // 72: fastqueue.fsm.QueryResult.error:type_name -> fastqueue.fsm.Error
+	64, // 73: fastqueue.fsm.QueryResult.user:type_name -> fastqueue.fsm.User
+	57, // 74: fastqueue.fsm.QueryResult.queues:type_name -> fastqueue.fsm.QueueList
+	58, // 75: fastqueue.fsm.QueryResult.keys:type_name -> fastqueue.fsm.Keys
+	59, // 76: fastqueue.fsm.QueryResult.queue:type_name -> fastqueue.fsm.QueueInfo
+	54, // 77: fastqueue.fsm.QueryResult.users:type_name -> fastqueue.fsm.UserList
+	55, // 78: fastqueue.fsm.QueryResult.api_keys:type_name -> fastqueue.fsm.APIKeyList
+	56, // 79: fastqueue.fsm.QueryResult.join_keys:type_name -> fastqueue.fsm.JoinKeyList
+	64, // 80: fastqueue.fsm.UserList.users:type_name -> fastqueue.fsm.User
+	65, // 81: fastqueue.fsm.APIKeyList.api_keys:type_name -> fastqueue.fsm.APIKey
+	61, // 82: fastqueue.fsm.JoinKeyList.join_keys:type_name -> fastqueue.fsm.JoinKey
+	59, // 83: fastqueue.fsm.QueueList.queues:type_name -> fastqueue.fsm.QueueInfo
+	62, // 84: fastqueue.fsm.Keys.signing_keys:type_name -> fastqueue.fsm.SigningKey
+	71, // 85: fastqueue.fsm.QueueInfo.settings:type_name -> fastqueue.fsm.QueueSettings
+	61, // 86: fastqueue.fsm.Cluster.join_keys:type_name -> fastqueue.fsm.JoinKey
+	67, // 87: fastqueue.fsm.TokenFamily.recent:type_name -> fastqueue.fsm.Rotation
+	70, // 88: fastqueue.fsm.RememberedResults.results:type_name -> fastqueue.fsm.RememberedResult
+	71, // 89: fastqueue.fsm.Queue.settings:type_name -> fastqueue.fsm.QueueSettings
+	75, // 90: fastqueue.fsm.Content.attributes:type_name -> fastqueue.fsm.Attribute
+	91, // [91:91] is the sub-list for method output_type
+	91, // [91:91] is the sub-list for method input_type
+	91, // [91:91] is the sub-list for extension type_name
+	91, // [91:91] is the sub-list for extension extendee
+	0,  // [0:91] is the sub-list for field type_name
 }
 
 func init() { file_fsm_fsmpb_fsm_proto_init() }
@@ -5411,6 +5932,7 @@ func file_fsm_fsmpb_fsm_proto_init() {
 		(*Command_RemoveMember)(nil),
 		(*Command_PutJoinKey)(nil),
 		(*Command_RemoveJoinKey)(nil),
+		(*Command_RegisterSession)(nil),
 		(*Command_RegisterUser)(nil),
 		(*Command_Login)(nil),
 		(*Command_RefreshToken)(nil),
@@ -5432,9 +5954,9 @@ func file_fsm_fsmpb_fsm_proto_init() {
 		(*Command_ReleaseMessage)(nil),
 		(*Command_ChangeVisibility)(nil),
 	}
-	file_fsm_fsmpb_fsm_proto_msgTypes[22].OneofWrappers = []any{}
-	file_fsm_fsmpb_fsm_proto_msgTypes[27].OneofWrappers = []any{}
-	file_fsm_fsmpb_fsm_proto_msgTypes[34].OneofWrappers = []any{
+	file_fsm_fsmpb_fsm_proto_msgTypes[23].OneofWrappers = []any{}
+	file_fsm_fsmpb_fsm_proto_msgTypes[29].OneofWrappers = []any{}
+	file_fsm_fsmpb_fsm_proto_msgTypes[36].OneofWrappers = []any{
 		(*Result_User)(nil),
 		(*Result_Family)(nil),
 		(*Result_Queue)(nil),
@@ -5444,8 +5966,9 @@ func file_fsm_fsmpb_fsm_proto_init() {
 		(*Result_ChangeVisibility)(nil),
 		(*Result_ApiKey)(nil),
 		(*Result_JoinKey)(nil),
+		(*Result_Session)(nil),
 	}
-	file_fsm_fsmpb_fsm_proto_msgTypes[40].OneofWrappers = []any{
+	file_fsm_fsmpb_fsm_proto_msgTypes[43].OneofWrappers = []any{
 		(*Query_GetUser)(nil),
 		(*Query_ListQueues)(nil),
 		(*Query_GetKeys)(nil),
@@ -5455,7 +5978,7 @@ func file_fsm_fsmpb_fsm_proto_init() {
 		(*Query_ListApiKeys)(nil),
 		(*Query_ListJoinKeys)(nil),
 	}
-	file_fsm_fsmpb_fsm_proto_msgTypes[49].OneofWrappers = []any{
+	file_fsm_fsmpb_fsm_proto_msgTypes[52].OneofWrappers = []any{
 		(*QueryResult_User)(nil),
 		(*QueryResult_Queues)(nil),
 		(*QueryResult_Keys)(nil),
@@ -5464,7 +5987,7 @@ func file_fsm_fsmpb_fsm_proto_init() {
 		(*QueryResult_ApiKeys)(nil),
 		(*QueryResult_JoinKeys)(nil),
 	}
-	file_fsm_fsmpb_fsm_proto_msgTypes[68].OneofWrappers = []any{
+	file_fsm_fsmpb_fsm_proto_msgTypes[74].OneofWrappers = []any{
 		(*Attribute_StringValue)(nil),
 		(*Attribute_BinaryValue)(nil),
 	}
@@ -5473,13 +5996,14 @@ func file_fsm_fsmpb_fsm_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_fsm_fsmpb_fsm_proto_rawDesc), len(file_fsm_fsmpb_fsm_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   69,
+			NumEnums:      1,
+			NumMessages:   75,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
 		GoTypes:           file_fsm_fsmpb_fsm_proto_goTypes,
 		DependencyIndexes: file_fsm_fsmpb_fsm_proto_depIdxs,
+		EnumInfos:         file_fsm_fsmpb_fsm_proto_enumTypes,
 		MessageInfos:      file_fsm_fsmpb_fsm_proto_msgTypes,
 	}.Build()
 	File_fsm_fsmpb_fsm_proto = out.File

@@ -107,6 +107,7 @@ type sink struct {
 	file     vfs.File // being written, or nil
 	scratch  []byte
 	size     int64
+	arriving bool // counted as such
 	ended    bool
 }
 
@@ -142,6 +143,14 @@ func (k *sink) begin() error {
 	}
 	k.dec = newDecoder(k)
 	return nil
+}
+
+// arrived ends what Create began.
+func (k *sink) arrived() {
+	if k.arriving {
+		k.arriving = false
+		k.s.counts.arriving.Add(-1)
+	}
 }
 
 func (k *sink) accept(m *storepb.Manifest) error {
@@ -188,6 +197,7 @@ func (k *sink) Close() error {
 	if k.ended {
 		return nil
 	}
+	k.arrived()
 	if k.local {
 		k.ended = true
 		return nil
@@ -221,6 +231,7 @@ func (k *sink) Cancel() error {
 	if k.ended {
 		return nil
 	}
+	k.arrived()
 	k.ended = true
 	var err error
 	if k.file != nil {

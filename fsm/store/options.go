@@ -7,6 +7,8 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/hashicorp/go-hclog"
+
+	"github.com/fastqueue/fastqueue/fsm/watchdog"
 )
 
 const (
@@ -66,6 +68,7 @@ func (o Options) withDefaults() (Options, error) {
 	if o.FS == nil {
 		o.FS = vfs.Default
 	}
+	o.FS = orderedFS{o.FS}
 	if o.Logger == nil {
 		o.Logger = hclog.NewNullLogger()
 	}
@@ -102,10 +105,10 @@ func (o *Options) fail(err error) error {
 
 // limited runs f and reports it to Fatal if it fails or takes longer than FlushLimit.
 func (o *Options) limited(what string, f func() error) error {
-	t := time.AfterFunc(o.FlushLimit, func() {
+	stop := watchdog.Watch(o.FlushLimit, func() {
 		_ = o.fail(&hangError{what, o.FlushLimit}) // f still runs; there is nobody to give the error to
 	})
-	defer t.Stop()
+	defer stop()
 	if err := f(); err != nil {
 		return o.fail(wrap(what, err))
 	}

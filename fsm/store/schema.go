@@ -13,10 +13,13 @@ import "encoding/binary"
 //	                                                               create and first use in an hour of an API key
 //	'e'    family id                        due ms                 logout, refresh, login: a family that ended early
 //	'f'    user id, family id               fsmpb.TokenFamily      login, refresh
+//	'h'    scope id, place                  RememberedResults      commands of sessions; sends with an idempotency key
+//	'i'    user id, queue id, key           place under 'h'        sends with an idempotency key
 //	'k'    key id                           fsmpb.SigningKey       init_cluster
 //	'm'    queue id, sequence               fsmpb.Message          send; never changed
 //	'n'    -                                clock, next id, hash,  every entry
 //	                                        first due time
+//	'o'    scope id                         fsmpb.Scope            what is under 'h', once per batch; register_session
 //	'p'    member id                        fsmpb.Member           init_cluster, put_member, remove_member
 //	'q'    queue name                       fsmpb.Queue            every command on the queue, once per batch
 //	'r'    queue id, class, sequence        delivery state         a message that is ready
@@ -33,9 +36,12 @@ const (
 	tableDue       = 'd'
 	tableEnded     = 'e'
 	tableFamily    = 'f'
+	tableResult    = 'h'
+	tableResultOf  = 'i'
 	tableKey       = 'k'
 	tableMessage   = 'm'
 	tableClock     = 'n'
+	tableScope     = 'o'
 	tableMember    = 'p'
 	tableQueue     = 'q'
 	tableReady     = 'r'
@@ -55,6 +61,8 @@ const (
 	// DueClock moves the clock on and nothing else: a key expires (owner is the user's id, sequence the key's), or an hour
 	// begins (both 0). Without it a cluster that is only read would not notice.
 	DueClock DueKind = 4
+	// DueResult is the end of the oldest remembered results of a scope: owner is the scope's id.
+	DueResult DueKind = 5
 )
 
 // Due is one key under 'd'.
@@ -137,6 +145,26 @@ func SigningKey(id string) []byte { return append([]byte{tableKey}, id...) }
 
 // SigningKeys bounds a scan over all signing keys.
 func SigningKeys() (lower, upper []byte) { return table(tableKey) }
+
+// ScopeKey is the key of one scope of remembered results.
+func ScopeKey(scope uint64) []byte { return binary.BigEndian.AppendUint64([]byte{tableScope}, scope) }
+
+// Scopes bounds a scan over all scopes.
+func Scopes() (lower, upper []byte) { return table(tableScope) }
+
+// ResultKey is the key of one record of remembered results.
+func ResultKey(scope, place uint64) []byte { return pair(tableResult, scope, place) }
+
+// Results bounds a scan over the remembered results of one scope, oldest first.
+func Results(scope uint64) (lower, upper []byte) { return owned(tableResult, scope) }
+
+// ResultOfKey is the key under which the place of a named result stands.
+func ResultOfKey(scope uint64, name []byte) []byte {
+	return append(binary.BigEndian.AppendUint64([]byte{tableResultOf}, scope), name...)
+}
+
+// ResultsOf bounds a scan over the named results of one scope.
+func ResultsOf(scope uint64) (lower, upper []byte) { return owned(tableResultOf, scope) }
 
 // MemberKey is the key of one member.
 func MemberKey(id string) []byte { return append([]byte{tableMember}, id...) }

@@ -53,7 +53,8 @@ func (sn snapshots) Create(version raft.SnapshotVersion, index, term uint64, con
 		return nil, fmt.Errorf("create snapshot: version %d is not supported, only %d", version, raft.SnapshotVersionMax)
 	}
 	p := Position{Index: index, Term: term, Configuration: configuration.Clone(), ConfigurationIndex: configurationIndex}
-	return &sink{s: sn.s, position: p, id: sn.s.installID(p)}, nil
+	sn.s.counts.arriving.Add(1) // until Persist says that nothing will
+	return &sink{s: sn.s, position: p, id: sn.s.installID(p), arriving: true}, nil
 }
 
 func meta(id string, p Position, size int64) *raft.SnapshotMeta {
@@ -83,6 +84,7 @@ func (p *stateSnapshot) Persist(out raft.SnapshotSink) error {
 	if !ok {
 		return fmt.Errorf("persist snapshot: the sink is a %T of another snapshot store", out)
 	}
+	sk.arrived()
 	if sk.position.Index > p.index {
 		return fmt.Errorf("persist snapshot: raft asks for index %d and the state holds %d", sk.position.Index, p.index)
 	}

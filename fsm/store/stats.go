@@ -19,6 +19,7 @@ type Stats struct {
 type counts struct {
 	received, sent, installs, flushes atomic.Uint64
 	flushTime, lastFlush              atomic.Int64 // ns
+	arriving                          atomic.Int64 // states that are being received
 }
 
 // flushed counts a flush that took d.
@@ -26,6 +27,12 @@ func (c *counts) flushed(d time.Duration) {
 	c.flushes.Add(1)
 	c.flushTime.Add(int64(d))
 	c.lastFlush.Store(int64(d))
+}
+
+// Arriving returns how many bytes of states have been received, and whether one is arriving now: raft then waits for it.
+func (s *Store) Arriving() (bytes uint64, now bool) {
+	now = s.counts.arriving.Load() > 0
+	return s.counts.received.Load(), now
 }
 
 // Stats returns the present counts. After Close DiskBytes is zero.

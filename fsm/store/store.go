@@ -22,6 +22,7 @@ type Store struct {
 	installed atomic.Pointer[Mark]
 	counts    counts
 	nextTemp  atomic.Uint64 // number of the next temporary directory
+	batch     *Batch        // the only one, used again and again
 
 	mu       sync.Mutex
 	gen      *generation         // what readers get next
@@ -36,7 +37,7 @@ func Open(dir string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{o: o, dir: dir, installs: map[string]*install{}}
+	s := &Store{o: o, dir: dir, installs: map[string]*install{}, batch: &Batch{writes: map[string]write{}}}
 	if err := s.o.FS.MkdirAll(dir, 0o700); err != nil {
 		return nil, wrap("create state directory", err)
 	}

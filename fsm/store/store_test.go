@@ -56,26 +56,6 @@ func TestScanStopsWhenTold(t *testing.T) {
 	}
 }
 
-func TestReprIsEqualOnEveryNode(t *testing.T) {
-	var reprs [2][]byte
-	for i := range reprs {
-		f := openStore(t, vfs.NewMem())
-		if i == 1 { // another history before
-			f.apply(1, "z", "z")
-			f.apply(2, "y", "y")
-		}
-		b := f.NewBatch()
-		b.Set([]byte("a"), []byte("1"))
-		b.DeleteRange([]byte("b"), []byte("c"))
-		b.Delete([]byte("d"))
-		reprs[i] = bytes.Clone(b.Repr())
-		b.Close()
-	}
-	if len(reprs[0]) == 0 || !bytes.Equal(reprs[0], reprs[1]) {
-		t.Errorf("%x differs from %x", reprs[0], reprs[1])
-	}
-}
-
 func TestReopenHoldsStateAndPosition(t *testing.T) {
 	fs := vfs.NewMem()
 	f := openStore(t, fs)

@@ -1,0 +1,8 @@
+//go:build system
+
+package store
+
+import "testing"
+
+// Some minutes of it.
+func TestSystemFlippedBitsAreNoticed(t *testing.T) { flips(t, 10_000) }
