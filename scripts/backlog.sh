@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What a large backlog costs: memory of three nodes while and after it is built, and the time from start to serving with it.
 #
-#   scripts/backlog.sh                     10,000,000 messages of 256 bytes, log store bolt
+#   scripts/backlog.sh                     10,000,000 messages of 256 bytes, log store wal
 #   scripts/backlog.sh 1000000 wal         fewer, the other log store
 #
 # RssAnon is what the nodes' heaps take; RssFile are pages of the program and of files, which the kernel may drop.
@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 source scripts/three_nodes.sh
 
 messages=${1:-10000000}
-store=${2:-bolt}
+store=${2:-wal}
 
 memory() { # kilobytes of one field of /proc/PID/status for each node
   local pid

@@ -42,15 +42,19 @@ plant_system() {
   alone
   printf '//go:build system\n\npackage client\n\nimport "testing"\n\nfunc TestSystemPlanted(t *testing.T) { t.Error("planted") }\n' >client/planted_test.go
 }
+# A fault that is none must not be found.
+plant_planted() {
+  printf 'Nothing is broken.\n\n--- a/cluster/clock.go\n+++ b/cluster/clock.go\n@@ -1,1 +1,2 @@\n package cluster\n+// nothing\n' >scripts/planted/ack-before-commit.patch
+}
 
 # What the step must say about its fault.
 declare -A finding=(
   [gofmt]='client/planted\.go' [vet]='client/planted\.go.*wrong type' [staticcheck]='client/planted\.go.*U1000'
   [imports]='auth must not import' [determinism]='fsm/planted\.go' [generated]='has no generated code'
-  [test]='FAIL: TestPlanted' [race]='DATA RACE' [system]='FAIL: TestSystemPlanted'
+  [test]='FAIL: TestPlanted' [race]='DATA RACE' [system]='FAIL: TestSystemPlanted' [planted]='ack-before-commit.*NOT FOUND'
 )
 
-steps=(gofmt vet staticcheck imports determinism generated test race system)
+steps=(gofmt vet staticcheck imports determinism generated test race system planted)
 for step in "${@:-${steps[@]}}"; do
   tree=$copy/$step
   mkdir "$tree"

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/fastqueue/fastqueue/client"
+	"github.com/fastqueue/fastqueue/cmd/torture/nodes"
 )
 
 // shell runs the program as a person does, with a home of its own.
@@ -25,7 +26,7 @@ type shell struct {
 func newShell(t *testing.T, n *testNode) *shell {
 	t.Helper()
 	home := t.TempDir()
-	return &shell{t: t, binary: n.c.binary, home: home, env: []string{"XDG_CONFIG_HOME=" + home, "FASTQUEUE_URL=" + n.url()}}
+	return &shell{t: t, binary: n.c.Binary, home: home, env: []string{"XDG_CONFIG_HOME=" + home, "FASTQUEUE_URL=" + n.URL()}}
 }
 
 // said is what one command line did.
@@ -41,7 +42,7 @@ func (s *shell) run(stdin string, args ...string) said {
 	cmd := exec.Command(s.binary, args...)
 	cmd.Env = append(os.Environ(), s.env...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &stdout, &stderr
-	cmd.SysProcAttr = diesWithParent()
+	cmd.SysProcAttr = nodes.DiesWithParent()
 	err := cmd.Run()
 	if _, ok := errors.AsType[*exec.ExitError](err); err != nil && !ok {
 		s.t.Fatalf("%v: %v", args, err)
@@ -192,23 +193,23 @@ func TestAStoppedWorkerDeletesWhatItFinished(t *testing.T) {
 	c := startCluster(t, 1)
 	n := c.nodes[0]
 	c.createQueue("jobs", patience)
-	if _, err := n.api.Send(t.Context(), "jobs", client.Message{Body: "go"}); err != nil {
+	if _, err := n.API().Send(t.Context(), "jobs", client.Message{Body: "go"}); err != nil {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
 	gate := filepath.Join(dir, "gate")
-	env := []string{"XDG_CONFIG_HOME=" + dir, "FASTQUEUE_TOKEN=" + c.token}
+	env := []string{"XDG_CONFIG_HOME=" + dir, "FASTQUEUE_TOKEN=" + c.Token()}
 	command := `echo began; while [ ! -e ` + gate + ` ]; do sleep 0.05; done; echo finished`
-	worker := startProcess(t, "worker", c.binary, env, []string{"receive", "jobs", "--follow", "--exec", command, "--url", n.url()})
+	worker := startProcess(t, "worker", c.Binary, env, []string{"receive", "jobs", "--follow", "--exec", command, "--url", n.URL()})
 	worker.says("began")
 	worker.signal(syscall.SIGTERM)
 	if err := os.WriteFile(gate, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if code := worker.wait(); code != 0 || !strings.Contains(worker.output(), "finished") {
-		t.Errorf("the worker ended with %d: %s", code, worker.output())
+	if code := worker.wait(); code != 0 || !strings.Contains(worker.Output(), "finished") {
+		t.Errorf("the worker ended with %d: %s", code, worker.Output())
 	}
-	if q, err := n.api.Queue(t.Context(), "jobs"); err != nil || q.MessageCount != 0 {
+	if q, err := n.API().Queue(t.Context(), "jobs"); err != nil || q.MessageCount != 0 {
 		t.Errorf("queue %+v, %v: the finished message was not deleted", q, err)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/fastqueue/fastqueue/client"
+	"github.com/fastqueue/fastqueue/cmd/torture/nodes"
 )
 
 // verb runs the program to its end, as the admin who asks all nodes in turn, and returns what it printed.
@@ -19,10 +20,10 @@ func (c *testCluster) verb(stdin string, args ...string) (stdout, stderr string,
 	c.t.Helper()
 	var urls []string
 	for _, n := range c.nodes {
-		urls = append(urls, n.url())
+		urls = append(urls, n.URL())
 	}
-	environment := []string{"FASTQUEUE_URL=" + strings.Join(urls, ","), "FASTQUEUE_TOKEN=" + c.token, "XDG_CONFIG_HOME=" + c.t.TempDir()}
-	return runProgram(c.t, c.binary, environment, stdin, args...)
+	environment := []string{"FASTQUEUE_URL=" + strings.Join(urls, ","), "FASTQUEUE_TOKEN=" + c.Token(), "XDG_CONFIG_HOME=" + c.t.TempDir()}
+	return runProgram(c.t, c.Binary, environment, stdin, args...)
 }
 
 // runProgram runs a program to its end.
@@ -32,7 +33,7 @@ func runProgram(t *testing.T, binary string, environment []string, stdin string,
 	cmd := exec.CommandContext(t.Context(), binary, args...)
 	cmd.Env = append(os.Environ(), environment...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &out, &errs
-	cmd.SysProcAttr = diesWithParent()
+	cmd.SysProcAttr = nodes.DiesWithParent()
 	err := cmd.Run()
 	if _, ended := errors.AsType[*exec.ExitError](err); err != nil && !ended {
 		t.Fatalf("%q: %v", args, err)
@@ -77,13 +78,13 @@ func TestClusterStatus(t *testing.T) {
 	c := startCluster(t, 3)
 	leader := c.waitLeader()
 	table := c.statusSays("Healthy. 3 of 3 voters up. You can lose 1 node.\n")
-	if l := line(table, leader.name); !strings.Contains(l, " leader ") {
+	if l := line(table, leader.Name); !strings.Contains(l, " leader ") {
 		t.Errorf("the leader's line is %q", l)
 	}
 	down := c.others(leader)[0]
 	down.kill()
 	table = c.statusSays("Degraded. 2 of 3 voters up")
-	if l := line(table, down.name); !strings.Contains(l, " NO ") {
+	if l := line(table, down.Name); !strings.Contains(l, " NO ") {
 		t.Errorf("the line of the node that is down is %q", l)
 	}
 	leader.kill()
@@ -97,7 +98,7 @@ func TestClusterStatus(t *testing.T) {
 func TestClusterRemove(t *testing.T) {
 	c := startCluster(t, 3)
 	gone := c.others(c.waitLeader())[0]
-	if _, stderr, code := c.verb("no\n", "cluster", "remove", gone.name); code != exitUsage || !strings.Contains(stderr, "nothing was done") {
+	if _, stderr, code := c.verb("no\n", "cluster", "remove", gone.Name); code != exitUsage || !strings.Contains(stderr, "nothing was done") {
 		t.Errorf("without confirmation: code %d, %s", code, stderr)
 	}
 	if _, stderr, code := c.verb("", "cluster", "remove", "nobody", "--yes"); code != exitNotFound {
@@ -105,14 +106,14 @@ func TestClusterRemove(t *testing.T) {
 	}
 	c.waitVoters(3)
 	gone.kill()
-	if stdout, stderr, code := c.verb(gone.name+"\n", "cluster", "remove", gone.name); code != 0 || !strings.Contains(stdout, "no member") {
+	if stdout, stderr, code := c.verb(gone.Name+"\n", "cluster", "remove", gone.Name); code != 0 || !strings.Contains(stdout, "no member") {
 		t.Fatalf("code %d: %s%s", code, stdout, stderr)
 	}
 	c.statusSays("Healthy. 2 of 2 voters up")
 	last := c.others(gone)
 	last[1].kill()
 	c.waitDown(last[0], last[1])
-	if _, stderr, code := c.verb("", "cluster", "remove", last[0].name, "--yes"); code == 0 {
+	if _, stderr, code := c.verb("", "cluster", "remove", last[0].Name, "--yes"); code == 0 {
 		t.Errorf("removing one of two while the other is down succeeded: %s", stderr)
 	}
 }
@@ -120,13 +121,13 @@ func TestClusterRemove(t *testing.T) {
 // waitDown waits until a node notices that another one does not answer.
 func (c *testCluster) waitDown(at, down *testNode) {
 	c.t.Helper()
-	eventually(c.t, down.name+" is down", func() error {
-		v, err := at.view()
+	eventually(c.t, down.Name+" is down", func() error {
+		v, err := at.View(c.t.Context())
 		if err != nil {
 			return err
 		}
 		for _, m := range v.Members {
-			if m.Name == down.name && m.Up {
+			if m.Name == down.Name && m.Up {
 				return errors.New("still up")
 			}
 		}
@@ -139,11 +140,11 @@ func TestClusterTransfer(t *testing.T) {
 	for range 2 { // there and back
 		former := c.waitLeader()
 		next := c.others(former)[0]
-		if stdout := c.mustVerb("cluster", "transfer", next.name); !strings.HasPrefix(stdout, next.name+" leads") {
-			t.Errorf("transfer to %s says %q", next.name, stdout)
+		if stdout := c.mustVerb("cluster", "transfer", next.Name); !strings.HasPrefix(stdout, next.Name+" leads") {
+			t.Errorf("transfer to %s says %q", next.Name, stdout)
 		}
 		if leader := c.waitLeader(); leader != next {
-			t.Errorf("%s leads, want %s", leader.name, next.name)
+			t.Errorf("%s leads, want %s", leader.Name, next.Name)
 		}
 	}
 	var answer map[string]string
@@ -166,7 +167,7 @@ func TestClusterJoinToken(t *testing.T) {
 		t.Errorf("want the id %s and not the token in\n%s", token.ID, list)
 	}
 	join := func(name string) *process {
-		return startProcess(t, name, c.binary, []string{"FASTQUEUE_JOIN_TOKEN=" + token.Token}, []string{"join", c.nodes[0].cluster, "--node-name", name,
+		return startProcess(t, name, c.Binary, []string{"FASTQUEUE_JOIN_TOKEN=" + token.Token}, []string{"join", c.nodes[0].Peer, "--node-name", name,
 			"--data-dir", filepath.Join(t.TempDir(), name), "--http-addr", freeAddress(t), "--cluster-addr", freeAddress(t)})
 	}
 	join("welcome").says("joined")
@@ -189,14 +190,14 @@ func TestAuthResetPassword(t *testing.T) {
 		if err := os.WriteFile(file, []byte(password+"\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		_, stderr, code = runProgram(t, c.binary, nil, "", "auth", "reset-password", "admin", "--url", node.url(), "--data-dir", dataDir, "--new-password-file", file)
+		_, stderr, code = runProgram(t, c.Binary, nil, "", "auth", "reset-password", "admin", "--url", node.URL(), "--data-dir", dataDir, "--new-password-file", file)
 		return stderr, code
 	}
 	for _, password := range []string{"another horse battery", "and yet another horse"} { // the secret is made anew for the second
-		if stderr, code := reset(password, node.dataDir); code != 0 {
+		if stderr, code := reset(password, node.DataDir); code != 0 {
 			t.Fatalf("code %d: %s", code, stderr)
 		}
-		api := c.newClient(client.Config{URLs: []string{node.url()}, Username: "admin", Password: password})
+		api := c.newClient(client.Config{URLs: []string{node.URL()}, Username: "admin", Password: password})
 		if err := api.Login(t.Context()); err != nil {
 			t.Errorf("log-in with the new password: %v", err)
 		}
@@ -207,10 +208,10 @@ func TestAuthResetPassword(t *testing.T) {
 	if stderr, code := reset("whatever it may be", t.TempDir()); code == 0 || !strings.Contains(stderr, "--data-dir") {
 		t.Errorf("with another directory: code %d, %s", code, stderr)
 	}
-	if info, err := os.Stat(filepath.Join(node.dataDir, localSecretFile)); err != nil || info.Mode().Perm() != 0o600 {
+	if info, err := os.Stat(filepath.Join(node.DataDir, localSecretFile)); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the secret's file: %v, %v; want mode 0600", info, err)
 	}
-	before, err := os.ReadFile(filepath.Join(node.dataDir, localSecretFile))
+	before, err := os.ReadFile(filepath.Join(node.DataDir, localSecretFile))
 	if err != nil {
 		t.Fatal(err)
 	}

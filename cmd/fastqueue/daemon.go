@@ -44,16 +44,20 @@ func openDaemon(ctx context.Context, o nodeOptions) (*daemon, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--disk-reserve: %w", err)
 	}
+	o.tuning.warn(log)
 	d := &daemon{options: o, log: log, secret: newLocalSecret(o.dataDir, log)}
 	registry := newRegistry()
-	d.node = cluster.New(cluster.Config{
+	config := cluster.Config{
 		DataDir: o.dataDir, NodeName: o.nodeName,
 		ClusterAddr: o.clusterAddr, AdvertiseCluster: o.advertiseCluster, AdvertiseHTTP: o.advertiseHTTP,
 		Peers: o.peers, LogStore: o.logStore, DiskReserve: reserve, Version: version(), Logger: log,
 		RegistrationClosed: o.registration == registrationClosed, Metrics: cluster.NewMetrics(registry),
 		Exit:    func(code int, reason string) { d.end(code, reason) },
 		Restart: d.restart,
-	})
+		Wall:    wallClock(),
+	}
+	o.tuning.apply(&config)
+	d.node = cluster.New(config)
 	d.server = httpd.New(httpd.Config{
 		Addr: o.httpAddr, Logger: log.Named("http"), LocalSecret: d.secret,
 		Metrics: httpd.NewMetrics(registry), QueueMetrics: d.node.QueueMetrics, MetricsOpen: o.metricsOpen,
@@ -96,7 +100,15 @@ func withPortHint(err error, flag string) error {
 
 // serve makes the node a member, says so, and runs until ctx ends. A signal begins the orderly end.
 func (d *daemon) serve(ctx context.Context, become func(context.Context) error) error {
-	err := become(ctx)
+	stopProfile, err := startCPUProfile(d.options.cpuProfile)
+	if err == nil {
+		defer func() {
+			if err := stopProfile(); err != nil {
+				d.log.Warn("the profile is not whole", "error", err)
+			}
+		}()
+		err = become(ctx)
+	}
 	if err == nil { // not earlier: only now the directory is certainly not another process's
 		err = withDirectoryHint(d.secret.renew(), d.options.dataDir)
 	}

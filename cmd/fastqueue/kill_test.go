@@ -1,14 +1,16 @@
 package main
 
 import (
+	"math/rand/v2"
 	"testing"
 	"time"
+
+	"github.com/fastqueue/fastqueue/cmd/torture/fault"
 )
 
 // What a run of the kill test must have seen to count as evidence.
 const (
 	leaderKills        = 5
-	requestsAtKill     = 32     // under way at the moment of each kill
 	acknowledgedSends  = 10_000 // over the whole run
 	acknowledgedDelete = 1_000
 )
@@ -21,30 +23,29 @@ func TestAcknowledgedMessagesSurviveLeaderKills(t *testing.T) {
 
 func surviveLeaderKills(t *testing.T, c *testCluster) {
 	l := startLoad(c)
+	var outages []time.Duration
 	for range leaderKills {
 		l.waitAcknowledged(acknowledgedSends/leaderKills, acknowledgedDelete/leaderKills)
-		l.killLeader(requestsAtKill)
+		outages = append(outages, l.killLeader())
 	}
 	l.finish()
-	sends, deletes := l.h.acknowledged()
-	t.Logf("%d sends and %d deletes acknowledged; until writes went on after each kill: %v", sends, deletes, l.recoveries)
+	sends, deletes := l.History().Acknowledged()
+	t.Logf("%d sends and %d deletes acknowledged; until writes went on after each kill: %v", sends, deletes, outages)
 	if sends < acknowledgedSends || deletes < acknowledgedDelete {
 		t.Errorf("too little happened to prove anything: %d sends and %d deletes, want %d and %d", sends, deletes, acknowledgedSends, acknowledgedDelete)
 	}
-	for _, broken := range l.h.findings().all() {
-		t.Error(broken)
-	}
 }
 
-// killLeader kills the leader while at least so many requests are under way, waits until writes go on, and starts it again.
-func (l *load) killLeader(underWay int64) {
+// killLeader kills the leader while enough requests are under way, waits until writes go on, and starts it again. It returns
+// how long nothing was written.
+func (l *testLoad) killLeader() time.Duration {
 	l.t.Helper()
-	leader := l.c.waitLeader()
-	l.waitUnderWay(underWay)
-	killed := time.Now()
-	leader.kill()
-	l.waitWriteAfter(killed)
-	l.recoveries = append(l.recoveries, time.Since(killed).Round(time.Millisecond))
-	leader.start()
-	leader.waitReady()
+	kill, err := fault.Named([]string{"kill-leader"})
+	must(l.t, err)
+	e, err := kill[0].Strike(l.t.Context(), &fault.Scene{Cluster: l.c.Cluster, Load: l.Load, Random: rand.New(rand.NewPCG(1, 1))})
+	must(l.t, err)
+	if !e.Effective {
+		l.t.Errorf("the kill proves nothing: %s", e.What)
+	}
+	return e.Unavailable.Round(time.Millisecond)
 }

@@ -28,7 +28,7 @@ func TestSystemTenThousandLongPolls(t *testing.T) {
 	node := c.others(leader)[0]
 	before, leaderBefore := node.memory(), leader.memory()
 
-	waiting := startPolls(t, node, c.token, polls)
+	waiting := startPolls(t, node, c.Token(), polls)
 	eventually(t, "all polls wait", func() error {
 		if n := waiting.asked.Load(); n < polls {
 			return fmt.Errorf("%d asked", n)
@@ -99,7 +99,7 @@ func startPolls(t *testing.T, node *testNode, token string, n int) *polls {
 	p.end = cancel
 	t.Cleanup(p.stop)
 	for range n {
-		conn, err := newRawConn([]string{node.url()}, 0)
+		conn, err := newRawConn([]string{node.URL()}, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -159,7 +159,7 @@ func (p *polls) fail(ctx context.Context, err error) {
 // memory is the anonymous resident memory of the process in bytes.
 func (n *testNode) memory() int64 {
 	n.c.t.Helper()
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", n.cmd.Process.Pid))
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", n.Process().PID()))
 	if err != nil {
 		n.c.t.Fatal(err)
 	}
@@ -179,7 +179,7 @@ func (n *testNode) memory() int64 {
 // processorTime is what the process has used so far, in user and kernel mode.
 func (n *testNode) processorTime() time.Duration {
 	n.c.t.Helper()
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", n.cmd.Process.Pid))
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", n.Process().PID()))
 	if err != nil {
 		n.c.t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -34,6 +35,36 @@ func TestALineThatIsNoTextIsNamed(t *testing.T) {
 	err := run(t.Context(), []string{"send", "jobs", "--url", node.URL, "--lines", "--body-file", secretFile(t, "lines", "good\nbad \xff\nnever")})
 	if exitCode(err) != exitPartly || !strings.Contains(err.Error(), "line 2") || !strings.Contains(err.Error(), "base64") {
 		t.Errorf("error %v with code %d; want %d and the line", err, exitCode(err), exitPartly)
+	}
+}
+
+// A send that is run again has the keys of the first run.
+func TestSendsCanBeRunAgain(t *testing.T) {
+	var keys []string
+	answer := `{"MessageId":"m","Successful":[{"Id":"0","MessageId":"m"}`
+	for id := 1; id < client.MaxBatch; id++ {
+		answer += fmt.Sprintf(`,{"Id":"%d","MessageId":"m"}`, id)
+	}
+	node := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		keys = append(keys, r.Header.Get("Idempotency-Key"))
+		_, _ = io.WriteString(w, answer+"]}")
+	}))
+	defer node.Close()
+	withoutCredentials(t)
+	t.Setenv("FASTQUEUE_TOKEN", "t")
+	eleven := secretFile(t, "lines", "\n"+strings.Repeat("x\n", 11))
+	for range 2 {
+		for _, line := range []string{"send jobs body --idempotency-key k", "send jobs --lines --idempotency-key k --body-file " + eleven, "send jobs body"} {
+			if err := run(t.Context(), append(strings.Fields(line), "--url", node.URL)); err != nil {
+				t.Errorf("%s: %v", line, err)
+			}
+		}
+	}
+	if len(keys) != 8 || keys[3] == keys[7] || keys[3] == "" {
+		t.Fatalf("%q: want a random key for a send without one", keys)
+	}
+	if given := append(keys[:3:3], keys[4:7]...); strings.Join(given, " ") != "k k.2 k.12 k k.2 k.12" {
+		t.Errorf("the keys were %q", given)
 	}
 }
 
@@ -73,6 +104,9 @@ func TestMessageVerbsRefuseWrongCommandLines(t *testing.T) {
 		{"send jobs body --lines", "--lines"},
 		{"send jobs --body-file /absent", "--body-file"},
 		{"send jobs body --attribute =v", "NAME=VALUE"},
+		{"send jobs body --idempotency-key é", "--idempotency-key"},
+		{"send jobs body --idempotency-key " + strings.Repeat("k", 129), "1 to 128"},
+		{"send jobs --lines --idempotency-key " + strings.Repeat("k", 120), "1 to 117"},
 		{"send jobs body -o xml", "table or json"},
 		{"send jobs body --delay -5", "whole seconds"},
 		{"queue create jobs --max-length 0", "--max-length 0"},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -48,6 +49,27 @@ func families(t *testing.T) map[string]family {
 		known[m[1]] = family{strings.ReplaceAll(m[2], `\"`, `"`), strings.Trim(strings.Join(labels, ", "), ", ")}
 	}
 	return known
+}
+
+// TestMetricsShowWhatALeakWouldTake: a node that leaks shows it in these before it fails.
+func TestMetricsShowWhatALeakWouldTake(t *testing.T) {
+	found, err := newRegistry().Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, f := range found {
+		names = append(names, f.GetName())
+	}
+	wanted := []string{"go_goroutines", "go_threads", "go_memstats_heap_inuse_bytes", "go_memstats_heap_objects"}
+	if runtime.GOOS == "linux" {
+		wanted = append(wanted, "process_open_fds", "process_resident_memory_bytes", "process_cpu_seconds_total")
+	}
+	for _, name := range wanted {
+		if !slices.Contains(names, name) {
+			t.Errorf("no metric %s", name)
+		}
+	}
 }
 
 // TestAlertsAndDashboardUseMetricsThatExist: a query for a metric that nobody has is quiet for ever.

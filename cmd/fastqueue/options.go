@@ -31,6 +31,8 @@ type nodeOptions struct {
 	registration     string
 	diskReserve      string
 	metricsOpen      bool
+	cpuProfile       string
+	tuning           tuning
 }
 
 func (o *nodeOptions) addFlags(f *pflag.FlagSet) {
@@ -41,13 +43,15 @@ func (o *nodeOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.advertiseHTTP, "advertise-http", "", "address at which clients reach the API; a DNS name is resolved at every use (default: --http-addr)")
 	f.StringVar(&o.advertiseCluster, "advertise-cluster", "", "address at which other nodes reach this one; a DNS name is resolved at every dial (default: --cluster-addr)")
 	f.StringSliceVar(&o.peers, "peers", nil, "cluster addresses of all nodes, this one included: the same list on each of them")
-	f.StringVar(&o.logStore, "log-store", "bolt", "raft log store of a new data directory: bolt or wal")
+	f.StringVar(&o.logStore, "log-store", "wal", "raft log store of a new data directory: wal or bolt")
 	f.StringVar(&o.logLevel, "log-level", "info", "trace, debug, info, warn or error")
 	f.StringVar(&o.logFormat, "log-format", "text", "text or json")
 	f.DurationVar(&o.drainTime, "drain-time", 5*time.Second, "after SIGTERM, how long requests are still answered")
 	f.StringVar(&o.registration, "registration", registrationOpen, "who may make users: open (anybody who reaches a node) or closed (admins); one node with closed closes the cluster")
 	f.StringVar(&o.diskReserve, "disk-reserve", "", "disk space to keep free, such as 10GiB or 5%; with less the node hands over and sends are refused (default: the larger of 5% and 1GiB)")
 	f.BoolVar(&o.metricsOpen, "metrics-open", false, "answer /metrics without credentials also to other machines")
+	f.StringVar(&o.cpuProfile, "cpu-profile", "", "write a profile of the processor's time to this file until the node stops, for \"go tool pprof\"")
+	o.tuning.addFlags(f)
 }
 
 const defaultDataDir = "./fastqueue-data"
@@ -98,6 +102,9 @@ func (o *nodeOptions) complete() error {
 	}
 	if _, err := cluster.ParseDiskReserve(o.diskReserve); err != nil {
 		return fmt.Errorf("--disk-reserve: %w", err)
+	}
+	if err := o.tuning.check(); err != nil {
+		return err
 	}
 	_, err := o.logger()
 	return err

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/fastqueue/fastqueue/client"
+	"github.com/fastqueue/fastqueue/fsm"
 )
 
 // sendOptions are the flags of the send verb.
@@ -24,13 +25,18 @@ type sendOptions struct {
 	lines      bool
 	attributes []string
 	delay      secondsFlag
+	key        string
 }
 
 const sendLong = `Send a message and print its id, once it is on the disks of a majority.
 
 The body is the argument, the content of --body-file, or standard input: with - in its place, or without any when standard
 input is a pipe or a file. All of standard input is one message, or with --lines each of its lines is one, sent ten at a time.
-When sending lines fails in between, the ids of the lines that were sent are printed, and the exit code is 7.`
+When sending lines fails in between, the ids of the lines that were sent are printed, and the exit code is 7.
+
+With --idempotency-key the same command can be run again within ten minutes: what it had sent is not sent a second time, and
+its ids are printed again. Use a new key for every message. With --lines it is a key for the whole input: each request of up to
+ten lines has a key made of it and the number of its first line.`
 
 func newSendCommand() *cobra.Command {
 	var o sendOptions
@@ -40,6 +46,7 @@ func newSendCommand() *cobra.Command {
 		Long:  sendLong,
 		Example: `  fastqueue send jobs hello
   fastqueue send jobs --attribute customer=17 --delay 1m --body-file order.json
+  fastqueue send jobs --idempotency-key order-4711 --body-file order.json
   cat jobs.txt | fastqueue send jobs --lines`,
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(c *cobra.Command, args []string) error { return o.send(c, args[0], args[1:]) },
@@ -50,6 +57,7 @@ func newSendCommand() *cobra.Command {
 	c.Flags().BoolVar(&o.lines, "lines", false, "every line of --body-file or standard input is a message")
 	c.Flags().StringArrayVar(&o.attributes, "attribute", nil, "attribute of the messages, as NAME=VALUE; repeatable")
 	c.Flags().Var(&o.delay, "delay", "how long nobody receives the messages, at most 15m")
+	c.Flags().StringVar(&o.key, "idempotency-key", "", "name of this send, under which it can be run again; 1 to 128 visible ASCII characters (default: a random one)")
 	return c
 }
 
@@ -74,7 +82,7 @@ func (o *sendOptions) send(c *cobra.Command, queue string, body []string) error 
 	if template.Body, err = readBody(source); err != nil {
 		return err
 	}
-	id, err := api.Send(c.Context(), queue, template)
+	id, err := api.Send(c.Context(), queue, template, client.IdempotencyKey(o.key))
 	if err != nil {
 		return fmt.Errorf("send to %s: %w", queue, err)
 	}
@@ -90,6 +98,9 @@ func (o *sendOptions) show(c *cobra.Command, id string) error {
 // template is a message without its body.
 func (o *sendOptions) template() (client.Message, error) {
 	m := client.Message{Delay: o.delay.value}
+	if err := o.checkKey(); err != nil {
+		return m, err
+	}
 	for _, a := range o.attributes {
 		name, value, ok := strings.Cut(a, "=")
 		if !ok || name == "" {
@@ -104,6 +115,18 @@ func (o *sendOptions) template() (client.Message, error) {
 		m.Attributes[name] = client.StringAttribute(value)
 	}
 	return m, nil
+}
+
+// checkKey refuses what no node would take as a key.
+func (o *sendOptions) checkKey() error {
+	longest := fsm.MaxIdempotencyKeyBytes
+	if o.lines {
+		longest -= len(".1000000000") // see keyOf
+	}
+	if len(o.key) > longest || strings.ContainsFunc(o.key, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return fmt.Errorf("--idempotency-key %q: 1 to %d visible ASCII characters without spaces are allowed", o.key, longest)
+	}
+	return nil
 }
 
 // source is where the body comes from.

@@ -16,11 +16,15 @@ import (
 type lineBatch struct {
 	messages []client.Message
 	names    []string // "line 17", for errors
+	first    int      // number of the first line
 	bytes    int
 }
 
 // add takes a line up, and says whether the request is as full as it may be.
 func (b *lineBatch) add(m client.Message, line int) {
+	if len(b.messages) == 0 {
+		b.first = line
+	}
 	b.messages = append(b.messages, m)
 	b.names = append(b.names, "line "+strconv.Itoa(line))
 	b.bytes += len(m.Body)
@@ -76,12 +80,20 @@ func (o *sendOptions) sendLines(c *cobra.Command, api *client.Client, queue stri
 	return afterSome(sent, err)
 }
 
+// keyOf is the key of one request with lines. The same input is split into the same requests, so that each has its key again.
+func (o *sendOptions) keyOf(b *lineBatch) string {
+	if o.key == "" {
+		return ""
+	}
+	return o.key + "." + strconv.Itoa(b.first)
+}
+
 // sendBatch sends the lines and prints the ids of those that were sent.
 func (o *sendOptions) sendBatch(c *cobra.Command, api *client.Client, queue string, b *lineBatch) (sent int, err error) {
 	if len(b.messages) == 0 {
 		return 0, nil
 	}
-	results, err := api.SendBatch(c.Context(), queue, b.messages)
+	results, err := api.SendBatch(c.Context(), queue, b.messages, client.IdempotencyKey(o.keyOf(b)))
 	if err != nil {
 		return 0, fmt.Errorf("send %s and what follows to %s: %w", b.names[0], queue, err)
 	}

@@ -49,11 +49,11 @@ func TestRegistration(t *testing.T) {
 	for registration, allowed := range map[string]bool{registrationOpen: true, registrationClosed: false} {
 		t.Run(registration, func(t *testing.T) {
 			c := startCluster(t, 1, "--registration", registration)
-			err := c.newClient(client.Config{URLs: []string{c.nodes[0].url()}}).Register(t.Context(), "somebody", testPassword)
+			err := c.newClient(client.Config{URLs: []string{c.nodes[0].URL()}}).Register(t.Context(), "somebody", testPassword)
 			if e, refused := errors.AsType[*client.Error](err); allowed && err != nil || !allowed && (!refused || e.Status != http.StatusForbidden) {
 				t.Errorf("registration: %v; want it allowed: %t", err, allowed)
 			}
-			if err := c.nodes[0].api.Register(t.Context(), "colleague", testPassword); err != nil {
+			if err := c.nodes[0].API().Register(t.Context(), "colleague", testPassword); err != nil {
 				t.Errorf("registration by an admin: %v", err)
 			}
 		})

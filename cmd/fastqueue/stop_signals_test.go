@@ -149,13 +149,13 @@ func TestAWorkerInAHurryEndsItsJobs(t *testing.T) {
 	c := startCluster(t, 1)
 	n := c.nodes[0]
 	c.createQueue("jobs", patience)
-	if _, err := n.api.Send(t.Context(), "jobs", client.Message{Body: "go"}); err != nil {
+	if _, err := n.API().Send(t.Context(), "jobs", client.Message{Body: "go"}); err != nil {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
 	path := filepath.Join(dir, "pids")
-	env := []string{"XDG_CONFIG_HOME=" + dir, "FASTQUEUE_TOKEN=" + c.token}
-	worker := startProcess(t, "worker", c.binary, env, []string{"receive", "jobs", "--follow", "--exec", stubbornJob(path), "--url", n.url()})
+	env := []string{"XDG_CONFIG_HOME=" + dir, "FASTQUEUE_TOKEN=" + c.Token()}
+	worker := startProcess(t, "worker", c.Binary, env, []string{"receive", "jobs", "--follow", "--exec", stubbornJob(path), "--url", n.URL()})
 	pids := stubborn(t, path)
 	worker.signal(syscall.SIGINT)
 	worker.says("stopping: waiting up to 30 s for 1 job; press Ctrl-C again to end them now")
@@ -165,7 +165,7 @@ func TestAWorkerInAHurryEndsItsJobs(t *testing.T) {
 	}
 	waitGone(t, pids)
 	eventually(t, "the message is ready again", func() error {
-		q, err := n.api.Queue(t.Context(), "jobs")
+		q, err := n.API().Queue(t.Context(), "jobs")
 		if err == nil && q.Ready+q.Delayed != 1 {
 			err = errors.New("it is not")
 		}

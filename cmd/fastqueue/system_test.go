@@ -12,7 +12,7 @@ import (
 // These are the longer tests with real processes: the gate runs them, "go test ./..." does not.
 
 func TestSystemLeaderKillsOnTheOtherLogStore(t *testing.T) {
-	surviveLeaderKills(t, startCluster(t, 3, "--log-store", "wal"))
+	surviveLeaderKills(t, startCluster(t, 3, "--log-store", "bolt"))
 }
 
 // TestSystemAThousandUsersEachOnADifferentNode registers, logs in, creates a queue and sends, each step on another node than

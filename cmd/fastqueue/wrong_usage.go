@@ -42,6 +42,8 @@ func valueError(f *pflag.Flag, cause error) error {
 	switch f.Value.Type() {
 	case "int", "int64":
 		return errors.New("a whole number is needed")
+	case "uint64":
+		return errors.New("a whole number that is not negative is needed")
 	case "float64":
 		return errors.New("a number is needed")
 	case "duration":

@@ -1,0 +1,93 @@
+package fault
+
+import (
+	"context"
+	"fmt"
+	"syscall"
+	"time"
+
+	"github.com/fastqueue/fastqueue/cmd/torture/nodes"
+)
+
+// killLeader is kill -9 of the leader.
+type killLeader struct{ kind }
+
+func newKillLeader() Fault {
+	return killLeader{kind{name: "kill-leader", about: "kill -9 of the leader, which is started again when writes go on", bound: hang}}
+}
+
+// Strike implements Fault.
+func (f killLeader) Strike(ctx context.Context, s *Scene) (Evidence, error) {
+	leader, err := s.Cluster.WaitLeader(ctx)
+	if err != nil {
+		return Evidence{}, err
+	}
+	return kill(ctx, s, leader, f.bound)
+}
+
+// kill kills one node, waits until writes go on, and starts it again.
+func kill(ctx context.Context, s *Scene, n *nodes.Node, bound time.Duration) (Evidence, error) {
+	e, err := s.strike(ctx, n.Kill)
+	if err != nil {
+		return e, err
+	}
+	e.What = fmt.Sprintf("killed %s with %d requests under way", n.Name, e.UnderWay)
+	if err := s.outage(ctx, &e, bound); err != nil {
+		return e, err
+	}
+	return e, s.revive(ctx, n)
+}
+
+// killFollower is kill -9 of a node that does not lead.
+type killFollower struct{ kind }
+
+func newKillFollower() Fault {
+	return killFollower{kind{name: "kill-follower", about: "kill -9 of a node that does not lead; the others go on answering", bound: hang}}
+}
+
+// Strike implements Fault.
+func (f killFollower) Strike(ctx context.Context, s *Scene) (Evidence, error) {
+	n, err := s.follower(ctx)
+	if err != nil {
+		return Evidence{}, err
+	}
+	before := s.Load.FailedExcept(n)
+	e, err := kill(ctx, s, n, f.bound)
+	if failed := s.Load.FailedExcept(n) - before; err == nil && failed > 0 {
+		err = fmt.Errorf("%d requests to the other nodes failed though the leader lived", failed)
+	}
+	return e, err
+}
+
+// killAll is kill -9 of all nodes at once.
+type killAll struct{ kind }
+
+func newKillAll() Fault {
+	return killAll{kind{name: "kill-all", about: "kill -9 of all nodes at once, which are started again", bound: 2 * hang}}
+}
+
+// Strike implements Fault.
+func (f killAll) Strike(ctx context.Context, s *Scene) (Evidence, error) {
+	all := s.Cluster.Nodes
+	e, err := s.strike(ctx, func() error {
+		for _, n := range all {
+			if err := n.Signal(syscall.SIGKILL); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return e, err
+	}
+	for _, n := range all {
+		if _, err := n.Process().Wait(ctx); err != nil {
+			return e, err
+		}
+	}
+	e.What = fmt.Sprintf("killed %d nodes with %d requests under way", len(all), e.UnderWay)
+	if err := s.revive(ctx, all...); err != nil {
+		return e, err
+	}
+	return e, s.outage(ctx, &e, f.bound)
+}
