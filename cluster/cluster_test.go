@@ -29,6 +29,7 @@ type testCluster struct {
 	mu       sync.Mutex
 	resolve  map[string]string // name:port -> address
 	nodes    []*testNode
+	log      *testLog
 	connect  func(ctx context.Context, network, address string) (net.Conn, error) // to where a node listens
 }
 
@@ -48,6 +49,7 @@ func (c *testCluster) startAll(nodes int) {
 	c.t.Helper()
 	c.token, c.resolve = transport.NewJoinToken(), map[string]string{}
 	base := c.t.TempDir() // made first, so that it is removed after the nodes have stopped
+	c.log = newTestLog(c.t)
 	c.t.Cleanup(func() {
 		for i := range c.nodes {
 			c.stop(i)
@@ -159,7 +161,7 @@ func (c *testCluster) config(i int) Config {
 	config := Config{
 		DataDir: c.nodes[i].dir, NodeName: name(i), LogStore: c.logStore, Version: "test",
 		ClusterAddr: "127.0.0.1:0", AdvertiseCluster: address(i), AdvertiseHTTP: name(i) + ".test:9080",
-		Logger:  hclog.New(&hclog.LoggerOptions{Name: name(i), Level: hclog.Warn, Output: testWriter{c.t}}),
+		Logger:  hclog.New(&hclog.LoggerOptions{Name: name(i), Level: hclog.Warn, Output: c.log}),
 		Exit:    func(code int, reason string) { c.t.Errorf("%s ends with code %d: %s", name(i), code, reason) },
 		Restart: func(reason string) { c.t.Errorf("%s wants to start again: %s", name(i), reason) },
 		Dial:    c.dial,
@@ -211,14 +213,6 @@ func eventually(t testing.TB, what string, condition func() bool) {
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
-}
-
-// testWriter passes log lines to the test's log.
-type testWriter struct{ t testing.TB }
-
-func (w testWriter) Write(b []byte) (int, error) {
-	w.t.Logf("%s", b)
-	return len(b), nil
 }
 
 var admin = &fsmpb.Principal{User: 1, Version: 1, Name: "admin"}
