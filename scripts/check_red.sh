@@ -12,7 +12,7 @@ plant_vet() { printf 'package client\n\nimport "fmt"\n\nfunc Planted() { fmt.Pri
 plant_staticcheck() { printf 'package client\n\nfunc planted() {}\n' >client/planted.go; }
 plant_imports() { printf 'package auth\n\nimport _ "github.com/fastqueue/fastqueue/client"\n' >auth/planted.go; }
 plant_determinism() { printf 'package fsm\n\nimport "time"\n\nfunc Planted() time.Time { return time.Now() }\n' >fsm/planted.go; }
-plant_generated() { rm fsm/fsmpb/fsm.pb.go; }
+plant_generated() { echo 'message Planted {}' >>fsm/fsmpb/fsm.proto; }
 # The steps that run tests are tried with the planted test alone.
 alone() { find . -name '*_test.go' -delete; }
 plant_test() {
@@ -50,7 +50,7 @@ plant_planted() {
 # What the step must say about its fault.
 declare -A finding=(
   [gofmt]='client/planted\.go' [vet]='client/planted\.go.*wrong type' [staticcheck]='client/planted\.go.*U1000'
-  [imports]='auth must not import' [determinism]='fsm/planted\.go' [generated]='has no generated code'
+  [imports]='auth must not import' [determinism]='fsm/planted\.go' [generated]='is not what scripts/generate.sh writes'
   [test]='FAIL: TestPlanted' [race]='DATA RACE' [system]='FAIL: TestSystemPlanted' [planted]='ack-before-commit.*NOT FOUND'
 )
 

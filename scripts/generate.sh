@@ -1,10 +1,20 @@
 #!/usr/bin/env bash
-# Writes the Go code of the protobuf files anew. Needs protoc, protoc-gen-go, protoc-gen-go-grpc and protoc-gen-go-vtproto
-# (of the version of github.com/planetscale/vtprotobuf in go.mod) on the PATH.
+# Writes the Go code of the protobuf files anew, here or below another directory. Needs protoc; the generators are built in the
+# versions that belong to go.mod.
+#
+#   scripts/generate.sh            # here
+#   scripts/generate.sh /tmp/out   # to compare
 set -euo pipefail
 cd "$(dirname "$0")/.."
-protoc --go_out=. --go_opt=module=github.com/fastqueue/fastqueue \
-  --go-grpc_out=. --go-grpc_opt=module=github.com/fastqueue/fastqueue \
+out=${1:-.}
+bin=$(mktemp -d)
+trap 'rm -rf "$bin"' EXIT
+export GOBIN=$bin PATH=$bin:$PATH
+go install google.golang.org/protobuf/cmd/protoc-gen-go github.com/planetscale/vtprotobuf/cmd/protoc-gen-go-vtproto
+go install google.golang.org/grpc/cmd/protoc-gen-go-grpc@v1.6.2 # has a version of its own
+
+module=module=github.com/fastqueue/fastqueue
+protoc --go_out="$out" --go_opt=$module --go-grpc_out="$out" --go-grpc_opt=$module \
   fsm/fsmpb/fsm.proto fsm/store/storepb/store.proto cluster/clusterpb/cluster.proto
-protoc --go-vtproto_out=. --go-vtproto_opt=module=github.com/fastqueue/fastqueue,features=marshal+unmarshal+size \
+protoc --go-vtproto_out="$out" --go-vtproto_opt=$module,features=marshal+unmarshal+size \
   fsm/fsmpb/fsm.proto cluster/clusterpb/cluster.proto # coding without reflection, where there is much of it
