@@ -44,6 +44,7 @@ type Scene struct {
 	Note    func(format string, args ...any)
 
 	expected map[*nodes.Process]bool
+	links    string // what stands between the nodes and those who talk to them
 }
 
 // Evidence is what a strike did.
@@ -72,6 +73,15 @@ func (s *Scene) Expect(p *nodes.Process) {
 
 // Expected says whether a process was expected to end by itself.
 func (s *Scene) Expected(p *nodes.Process) bool { return s.expected[p] }
+
+// link says what a fault puts between the nodes and those who talk to them. A round takes only one kind of it.
+func (s *Scene) link(by string) error {
+	if s.links != "" && s.links != by {
+		return fmt.Errorf("faults that need %s and faults that need %s do not go together: give them rounds of their own", s.links, by)
+	}
+	s.links = by
+	return nil
+}
 
 // Between chooses a time, as likely between 1 and 3 s as between 3 and 9; in a short run the least.
 func (s *Scene) Between(least, most time.Duration) time.Duration {

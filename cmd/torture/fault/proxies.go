@@ -20,6 +20,9 @@ func (p *proxies) Prepare(_ context.Context, s *Scene) (release func() error, er
 	if p.of != nil {
 		return nil, nil
 	}
+	if err := s.link("proxies before the cluster ports"); err != nil {
+		return nil, err
+	}
 	p.of = map[*nodes.Node]*proxy.Proxy{}
 	release = func() error {
 		var errs []error

@@ -44,6 +44,9 @@ func newWires() *wires {
 
 // prepare puts the proxies in place, and the network if it is wanted, for all nodes and those that will be added.
 func (w *wires) prepare(s *Scene, network bool) (release func() error, err error) {
+	if err := s.link("proxies before the API or a network of their own"); err != nil {
+		return nil, err
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.users++; w.users == 1 {
