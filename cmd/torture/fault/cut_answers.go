@@ -28,9 +28,8 @@ func (f cutAnswers) Strike(ctx context.Context, s *Scene) (Evidence, error) {
 	if err == nil {
 		err = s.outage(ctx, &e, f.bound)
 	}
-	for err == nil && time.Since(e.At) < lasts && ctx.Err() == nil {
-		nodes.Pause(ctx, answerCalm)
-		err = f.burst(ctx, s)
+	if err == nil {
+		err = again(ctx, e.At, lasts, func() uint64 { return f.resets() - before }, func() error { return f.burst(ctx, s) })
 	}
 	reset := f.resets() - before
 	e.What = fmt.Sprintf("%d connections to the leader reset, their answers lost", reset)

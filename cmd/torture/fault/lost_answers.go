@@ -13,6 +13,7 @@ const (
 	answerBurst  = 20 * time.Millisecond  // in which answers are lost
 	answerCalm   = 300 * time.Millisecond // in which nodes connect again and requests get under way
 	brokenAnswer = 5                      // connections that must have lost answers for the strike to count
+	answerLimit  = 30 * time.Second       // how long it goes on at most if there are fewer
 )
 
 // lostAnswers breaks, again and again, the connections over which other nodes ask the leader, when it answers: they have
@@ -43,9 +44,8 @@ func (f lostAnswers) Strike(ctx context.Context, s *Scene) (Evidence, error) {
 	if err == nil {
 		err = s.outage(ctx, &e, f.bound)
 	}
-	for err == nil && time.Since(e.At) < lasts && ctx.Err() == nil {
-		nodes.Pause(ctx, answerCalm)
-		err = f.burst(ctx, s)
+	if err == nil {
+		err = again(ctx, e.At, lasts, func() uint64 { return f.w.network.Total().Sub(before).Reset }, func() error { return f.burst(ctx, s) })
 	}
 	if err != nil {
 		return e, err
@@ -54,6 +54,15 @@ func (f lostAnswers) Strike(ctx context.Context, s *Scene) (Evidence, error) {
 	e.What = fmt.Sprintf("%d connections reset with their answers, %d packets taken", lost.Reset, lost.Cut)
 	e.Effective = e.Effective && lost.Reset >= brokenAnswer
 	return e, f.w.heal(ctx, s)
+}
+
+// again repeats bursts, for so long after the strike, and on until enough answers were lost.
+func again(ctx context.Context, struck time.Time, lasts time.Duration, lost func() uint64, burst func() error) (err error) {
+	for err == nil && ctx.Err() == nil && (time.Since(struck) < lasts || lost() < brokenAnswer && time.Since(struck) < answerLimit) {
+		nodes.Pause(ctx, answerCalm)
+		err = burst()
+	}
+	return err
 }
 
 // burst loses the answers of whoever leads now.
