@@ -118,7 +118,7 @@ func (o *plantedOptions) tryPatch(ctx context.Context, out io.Writer, p *planted
 	}
 	for i := range o.seeds {
 		seed := o.first + uint64(i)
-		r, err := shortRun(ctx, log, binary, filepath.Join(dir, fmt.Sprint(i)), seed, p.Faults, p.Load)
+		r, err := shortRun(ctx, log, binary, filepath.Join(dir, fmt.Sprint(i)), seed, p.Faults, p.Load, p.Store)
 		if err != nil {
 			return missed, err
 		}

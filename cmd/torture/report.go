@@ -94,8 +94,6 @@ func writeReport(out io.Writer, results []*trial.Result) error {
 func (x *row) add(r *trial.Result, s trial.Strike, first bool) {
 	if s.Effective {
 		x.effective++
-	}
-	if s.Unavailable > 0 {
 		x.outages = append(x.outages, s.Unavailable)
 	}
 	if first {
@@ -121,7 +119,11 @@ func total(results []*trial.Result) string {
 	for _, r := range results {
 		hours += r.Seconds / time.Hour.Seconds()
 		violations += len(r.Violations)
-		strikes += len(r.Strikes)
+		for _, s := range r.Strikes {
+			if s.Effective {
+				strikes++
+			}
+		}
 		sends, deletes = sends+r.Sends, deletes+r.Deletes
 		remembered, repeats = remembered+r.Remembered, repeats+r.Repeats
 		if len(r.Weak) > 0 {

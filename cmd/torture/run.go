@@ -30,6 +30,8 @@ type runOptions struct {
 	binary            string
 	nodes             int
 	beat              time.Duration
+	given             string // --binary
+	temporary         bool   // --dir was not given
 	flags             []string
 	tight, quiet      bool
 }
@@ -82,7 +84,10 @@ func (o *runOptions) run(ctx context.Context, out io.Writer) error {
 		passed++
 	}
 	fmt.Fprintf(out, "%d rounds passed\n", passed)
-	return ctx.Err()
+	if err := ctx.Err(); err != nil || !o.temporary {
+		return err
+	}
+	return os.RemoveAll(o.dir)
 }
 
 func (o *runOptions) goesOn(round int, begin time.Time) bool {
@@ -112,12 +117,12 @@ func (o *runOptions) complete(ctx context.Context) (err error) {
 	if o.strikes == 0 {
 		o.strikes = 2 * len(faults)
 	}
-	if o.dir == "" {
+	if o.temporary = o.dir == ""; o.temporary {
 		if o.dir, err = os.MkdirTemp("", "torture-"); err != nil {
 			return err
 		}
 	}
-	if o.binary == "" {
+	if o.given = o.binary; o.given == "" {
 		o.binary = filepath.Join(o.dir, "fastqueue")
 		if tags := fault.Tags(faults); len(tags) > 0 {
 			return nodes.Build(ctx, o.binary, "-tags", strings.Join(tags, ","))
@@ -174,6 +179,9 @@ func (o *runOptions) complain(out io.Writer, r *trial.Result, dir string) {
 	fmt.Fprintf(out, "again: go run ./cmd/torture run --seed %d --log-store %s --fault %s --strikes %d --nodes %d", r.Seed, r.LogStore, strings.Join(o.faults, ","), o.strikes, o.nodes)
 	if !o.tight {
 		fmt.Fprint(out, " --tight=false")
+	}
+	if o.given != "" {
+		fmt.Fprintf(out, " --binary=%s", o.given)
 	}
 	if o.beat > 0 {
 		fmt.Fprintf(out, " --beat=%s", o.beat)

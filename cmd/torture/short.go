@@ -35,7 +35,7 @@ func newShortCommand() *cobra.Command {
 				return err
 			}
 			for i := range o.rounds {
-				r, err := shortRun(c.Context(), c.OutOrStdout(), binary, filepath.Join(dir, fmt.Sprint(i)), o.seed+uint64(i), nil, "")
+				r, err := shortRun(c.Context(), c.OutOrStdout(), binary, filepath.Join(dir, fmt.Sprint(i)), o.seed+uint64(i), nil, "", "")
 				if err != nil {
 					return err
 				}
@@ -54,9 +54,9 @@ func newShortCommand() *cobra.Command {
 	return c
 }
 
-// shortRun is one short run with the given faults and load, or its own if they are empty.
-func shortRun(ctx context.Context, log io.Writer, binary, dir string, seed uint64, faults []string, load string) (*trial.Result, error) {
-	p, err := trial.Short(binary, dir, seed, faults, load)
+// shortRun is one short run with the given faults, load and log store, or its own if they are empty.
+func shortRun(ctx context.Context, log io.Writer, binary, dir string, seed uint64, faults []string, load, store string) (*trial.Result, error) {
+	p, err := trial.Short(binary, dir, seed, faults, load, store)
 	if err != nil {
 		return nil, err
 	}
@@ -66,8 +66,8 @@ func shortRun(ctx context.Context, log io.Writer, binary, dir string, seed uint6
 
 // summary is a round that passed, in a line.
 func summary(r *trial.Result) string {
-	return fmt.Sprintf("seed %d passed in %.0f s: %d strikes, %d sends, %d deletes, %d sends unknown, %d of %d repeats remembered",
-		r.Seed, r.Seconds, len(r.Strikes), r.Sends, r.Deletes, r.Unknown, r.Remembered, r.Repeats)
+	return fmt.Sprintf("seed %d, log store %s, passed in %.0f s: %d strikes, %d sends, %d deletes, %d sends unknown, %d of %d repeats remembered",
+		r.Seed, r.LogStore, r.Seconds, len(r.Strikes), r.Sends, r.Deletes, r.Unknown, r.Remembered, r.Repeats)
 }
 
 // tell says what is wrong with a round.

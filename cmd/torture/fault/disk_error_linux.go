@@ -4,12 +4,13 @@ import (
 	"context"
 	"fmt"
 	"syscall"
+	"time"
 
 	"github.com/fastqueue/fastqueue/cmd/torture/faultfs"
 )
 
 // diskError has the calls of one node's disk fail. The node has to end with the storage code; it is started again as a
-// supervisor would.
+// supervisor would. What is called unavailable begins with its end.
 type diskError struct {
 	diskFault
 	inject func(*faultfs.Disk) []*faultfs.Injected
@@ -33,7 +34,7 @@ func noRoom(d *faultfs.Disk) []*faultfs.Injected {
 // Strike implements Fault.
 func (f diskError) Strike(ctx context.Context, s *Scene) (Evidence, error) {
 	leads := s.Random.IntN(2) == 0
-	n, err := f.victim(ctx, s, leads)
+	n, err := s.victim(ctx, leads)
 	if err != nil {
 		return Evidence{}, err
 	}
@@ -53,6 +54,7 @@ func (f diskError) Strike(ctx context.Context, s *Scene) (Evidence, error) {
 		return e, err
 	}
 	ended, err := supervise(ctx, n)
+	endedAt := time.Now()
 	if err != nil {
 		return e, err
 	}
@@ -62,7 +64,7 @@ func (f diskError) Strike(ctx context.Context, s *Scene) (Evidence, error) {
 	}
 	e.Effective = e.Effective && hits > 0
 	e.What = fmt.Sprintf("%d calls of %s (leading: %v) failed; %s", hits, n.Name, leads, ended)
-	if err := s.outage(ctx, &e, f.bound); err != nil {
+	if err := s.outageFrom(ctx, &e, f.bound, endedAt, endedAt); err != nil {
 		return e, err
 	}
 	if !f.full {

@@ -50,7 +50,7 @@ func (f diskLow) Strike(ctx context.Context, s *Scene) (Evidence, error) {
 		return e, fmt.Errorf("a receive: %w", err)
 	}
 	f.setRoom(low, -1)
-	return e, s.outage(ctx, &e, f.bound)
+	return e, s.outageFrom(ctx, &e, f.bound, e.At, time.Now())
 }
 
 func (f diskLow) setRoom(low []*nodes.Node, bytes int64) {

@@ -70,14 +70,6 @@ func diskFaults() []Fault {
 	}
 }
 
-// victim is the leader or another node.
-func (f diskFault) victim(ctx context.Context, s *Scene, leader bool) (*nodes.Node, error) {
-	if leader {
-		return s.Cluster.WaitLeader(ctx)
-	}
-	return s.follower(ctx)
-}
-
 // supervise waits for the end of a process that can't go on with its disk, and says how it ended.
 func supervise(ctx context.Context, n *nodes.Node) (string, error) {
 	began := time.Now()

@@ -53,7 +53,9 @@ type Evidence struct {
 	Effective   bool          // it did what its kind is about
 	What        string        // it did, for people, with the figures that show it
 	UnderWay    int64         // requests under way at the injection
-	Unavailable time.Duration // from the injection to the answer to the first send that began after it
+	Unavailable time.Duration // from the injection to the answer to the first send that began when it was complete
+
+	injected time.Time // when the injection was complete
 }
 
 // Needs is what a fault cannot do without.
@@ -100,7 +102,9 @@ func (s *Scene) strike(ctx context.Context, inject func() error) (Evidence, erro
 	}
 	e := Evidence{At: time.Now(), UnderWay: s.Load.UnderWay()}
 	e.Effective = e.UnderWay >= enoughUnderWay
-	return e, inject()
+	err := inject()
+	e.injected = time.Now()
+	return e, err
 }
 
 // enoughUnderWay is how many requests must be under way at an injection for it to count.
@@ -108,10 +112,16 @@ const enoughUnderWay = 32
 
 // outage waits until a send that began after the injection is answered, and notes how long that took.
 func (s *Scene) outage(ctx context.Context, e *Evidence, bound time.Duration) error {
-	if err := s.Load.WaitWriteWithin(ctx, bound, e.At); err != nil {
+	return s.outageFrom(ctx, e, bound, e.At, e.injected)
+}
+
+// outageFrom waits until a send that began after a time is answered, and notes how long that took from another one. Of several
+// outages of a strike the longest is noted.
+func (s *Scene) outageFrom(ctx context.Context, e *Evidence, bound time.Duration, from, after time.Time) error {
+	if err := s.Load.WaitWriteWithin(ctx, bound, after); err != nil {
 		return err
 	}
-	e.Unavailable = time.Since(e.At)
+	e.Unavailable = max(e.Unavailable, time.Since(from))
 	return nil
 }
 
@@ -149,6 +159,14 @@ func (s *Scene) follower(ctx context.Context) (*nodes.Node, error) {
 		return nil, errors.New("the cluster has no follower")
 	}
 	return others[s.Random.IntN(len(others))], nil
+}
+
+// victim is the leader or another node.
+func (s *Scene) victim(ctx context.Context, leader bool) (*nodes.Node, error) {
+	if leader {
+		return s.Cluster.WaitLeader(ctx)
+	}
+	return s.follower(ctx)
 }
 
 // All are the faults, each new: for one round.

@@ -55,6 +55,7 @@ func (f forgottenAnswers) Strike(ctx context.Context, s *Scene) (Evidence, error
 			return e, err
 		}
 	}
+	killed := time.Now()
 	f.of[leader].Pass()
 	lost := f.swallowed() - before
 	e.What = fmt.Sprintf("%d bytes of answers lost, then killed %s and %s", lost, dead[0].Name, dead[1].Name)
@@ -65,7 +66,7 @@ func (f forgottenAnswers) Strike(ctx context.Context, s *Scene) (Evidence, error
 	if err := s.revive(ctx, dead...); err != nil {
 		return e, err
 	}
-	return e, s.outage(ctx, &e, f.bound)
+	return e, s.outageFrom(ctx, &e, f.bound, killed, killed)
 }
 
 // waitFlush waits until a node has put its state onto the disk, with what was answered up to half a second after the strike.

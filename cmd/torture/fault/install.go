@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/fastqueue/fastqueue/client"
 	"github.com/fastqueue/fastqueue/cmd/torture/nodes"
@@ -79,7 +80,7 @@ func (s *Scene) takeOver(ctx context.Context, n *nodes.Node, before int, e *Evid
 		return err
 	}
 	e.What = fmt.Sprintf("%s was sent the state with %d requests under way, and leads", n.Name, e.UnderWay)
-	return s.Load.WaitWriteWithin(ctx, hang, e.At)
+	return s.Load.WaitWriteWithin(ctx, hang, time.Now())
 }
 
 // cutLog finds what a node prints when it drops the head of its log; the last entry that went stands behind "to=".

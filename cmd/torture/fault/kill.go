@@ -18,24 +18,31 @@ func newKillLeader() Fault {
 
 // Strike implements Fault.
 func (f killLeader) Strike(ctx context.Context, s *Scene) (Evidence, error) {
-	leader, err := s.Cluster.WaitLeader(ctx)
-	if err != nil {
-		return Evidence{}, err
-	}
-	return kill(ctx, s, leader, f.bound)
+	return s.killLeader(ctx, f.bound)
 }
 
-// kill kills one node, waits until writes go on, and starts it again.
-func kill(ctx context.Context, s *Scene, n *nodes.Node, bound time.Duration) (Evidence, error) {
-	e, err := s.strike(ctx, n.Kill)
+// killLeader kills whoever leads, waits until writes go on under another leader, and starts the node again.
+func (s *Scene) killLeader(ctx context.Context, bound time.Duration) (Evidence, error) {
+	var leader *nodes.Node
+	e, err := s.strike(ctx, func() (err error) {
+		if leader, err = s.Cluster.WaitLeader(ctx); err == nil { // who leads now
+			err = leader.Kill()
+		}
+		return err
+	})
 	if err != nil {
 		return e, err
 	}
-	e.What = fmt.Sprintf("killed %s with %d requests under way", n.Name, e.UnderWay)
 	if err := s.outage(ctx, &e, bound); err != nil {
 		return e, err
 	}
-	return e, s.revive(ctx, n)
+	next, err := s.Cluster.WaitLeader(ctx)
+	if err != nil {
+		return e, err
+	}
+	e.What = fmt.Sprintf("killed %s with %d requests under way; %s leads", leader.Name, e.UnderWay, next.Name)
+	e.Effective = e.Effective && next != leader
+	return e, s.revive(ctx, leader)
 }
 
 // killFollower is kill -9 of a node that does not lead.
@@ -52,11 +59,21 @@ func (f killFollower) Strike(ctx context.Context, s *Scene) (Evidence, error) {
 		return Evidence{}, err
 	}
 	before := s.Load.FailedExcept(n)
-	e, err := kill(ctx, s, n, f.bound)
-	if failed := s.Load.FailedExcept(n) - before; err == nil && failed > 0 {
-		err = fmt.Errorf("%d requests to the other nodes failed though the leader lived", failed)
+	e, err := s.strike(ctx, n.Kill)
+	if err != nil {
+		return e, err
 	}
-	return e, err
+	e.What = fmt.Sprintf("killed %s with %d requests under way", n.Name, e.UnderWay)
+	if err := s.outage(ctx, &e, f.bound); err != nil {
+		return e, err
+	}
+	if err := s.revive(ctx, n); err != nil {
+		return e, err
+	}
+	if failed := s.Load.FailedExcept(n) - before; failed > 0 {
+		return e, fmt.Errorf("%d requests to the other nodes failed though the leader lived", failed)
+	}
+	return e, nil
 }
 
 // killAll is kill -9 of all nodes at once.

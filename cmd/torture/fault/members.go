@@ -113,11 +113,7 @@ func (f addMember) Strike(ctx context.Context, s *Scene) (Evidence, error) {
 	if err := c.WaitVoters(ctx, len(c.Nodes)); err != nil {
 		return Evidence{}, err
 	}
-	leader, err := c.WaitLeader(ctx)
-	if err != nil {
-		return Evidence{}, err
-	}
-	e, err := kill(ctx, s, leader, f.bound)
+	e, err := s.killLeader(ctx, f.bound)
 	if err != nil {
 		return e, err
 	}

@@ -16,24 +16,26 @@ type pause struct {
 }
 
 func newPauseLeader() Fault {
-	return pause{kind{name: "pause-leader", about: "SIGSTOP of the leader for 3 to 30 seconds", bound: hang}, true}
+	return pause{kind{name: "pause-leader", about: "SIGSTOP of the leader for 1 to 30 seconds", bound: hang}, true}
 }
 
 func newPauseFollower() Fault {
-	return pause{kind{name: "pause-follower", about: "SIGSTOP of a node that does not lead for 3 to 30 seconds", bound: hang}, false}
+	return pause{kind{name: "pause-follower", about: "SIGSTOP of a node that does not lead for 1 to 30 seconds", bound: hang}, false}
 }
 
 // Strike implements Fault.
 func (f pause) Strike(ctx context.Context, s *Scene) (Evidence, error) {
-	n, err := s.follower(ctx)
-	if f.leader {
-		n, err = s.Cluster.WaitLeader(ctx)
+	length := s.Between(time.Second, 30*time.Second)
+	if s.Short { // long enough for an election
+		length = 3 * time.Second
 	}
-	if err != nil {
-		return Evidence{}, err
-	}
-	length := s.Between(3*time.Second, 30*time.Second)
-	e, err := s.strike(ctx, n.Stop)
+	var n *nodes.Node
+	e, err := s.strike(ctx, func() (err error) {
+		if n, err = s.victim(ctx, f.leader); err == nil { // who leads now
+			err = n.Stop()
+		}
+		return err
+	})
 	if err != nil {
 		return e, err
 	}

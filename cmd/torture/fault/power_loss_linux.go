@@ -43,6 +43,7 @@ func (f powerLoss) Strike(ctx context.Context, s *Scene) (Evidence, error) {
 	if err != nil {
 		return e, err
 	}
+	off := e.injected
 	report, effective, err := f.crash(lost, loss)
 	if err != nil {
 		return e, err
@@ -50,7 +51,7 @@ func (f powerLoss) Strike(ctx context.Context, s *Scene) (Evidence, error) {
 	e.What = fmt.Sprintf("the power of %s is gone (%+v)", report, loss)
 	e.Effective = e.Effective && effective
 	if up := len(order) - len(lost) - len(down); up > len(order)/2 {
-		if err := s.outage(ctx, &e, f.bound); err != nil {
+		if err := s.outageFrom(ctx, &e, f.bound, off, off); err != nil {
 			return e, err
 		}
 		return e, s.revive(ctx, lost...)
@@ -58,7 +59,7 @@ func (f powerLoss) Strike(ctx context.Context, s *Scene) (Evidence, error) {
 	if err := s.revive(ctx, append(lost, down...)...); err != nil {
 		return e, err
 	}
-	return e, s.outage(ctx, &e, 2*f.bound)
+	return e, s.outageFrom(ctx, &e, 2*f.bound, off, off)
 }
 
 // someLoss is what a disk loses; in a short run the names, too.

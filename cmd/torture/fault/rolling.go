@@ -13,15 +13,13 @@ func newRollingRestart() Fault {
 	return rollingRestart{kind{name: "rolling-restart", about: "SIGTERM of one node after the other, each started again", bound: hang}}
 }
 
-// Strike implements Fault. What is called unavailable is the longest of the three.
+// Strike implements Fault. What is called unavailable is the longest of the three, each from the end of the node.
 func (f rollingRestart) Strike(ctx context.Context, s *Scene) (Evidence, error) {
 	e, err := s.strike(ctx, func() error { return nil })
 	if err != nil {
 		return e, err
 	}
-	began, longest := e.At, time.Duration(0)
 	for _, n := range s.Cluster.Nodes {
-		e.At = time.Now()
 		if err := n.Terminate(); err != nil {
 			return e, err
 		}
@@ -32,16 +30,14 @@ func (f rollingRestart) Strike(ctx context.Context, s *Scene) (Evidence, error) 
 		if code != 0 {
 			return e, fmt.Errorf("%s ended with code %d after SIGTERM", n.Name, code)
 		}
-		e.At = time.Now()
-		if err := s.outage(ctx, &e, f.bound); err != nil {
+		ended := time.Now()
+		if err := s.outageFrom(ctx, &e, f.bound, ended, ended); err != nil {
 			return e, err
 		}
-		longest = max(longest, e.Unavailable)
 		if err := s.revive(ctx, n); err != nil {
 			return e, err
 		}
 	}
-	e.At, e.Unavailable = began, longest
 	e.What = fmt.Sprintf("stopped and started %d nodes with %d requests under way", len(s.Cluster.Nodes), e.UnderWay)
 	return e, nil
 }

@@ -23,7 +23,7 @@ type slowDisk struct {
 
 // Strike implements Fault.
 func (f slowDisk) Strike(ctx context.Context, s *Scene) (Evidence, error) {
-	n, err := f.victim(ctx, s, f.leader)
+	n, err := s.victim(ctx, f.leader)
 	if err != nil {
 		return Evidence{}, err
 	}

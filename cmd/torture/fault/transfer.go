@@ -16,7 +16,7 @@ func newTransfers() Fault {
 	return transfers{kind{name: "transfers", about: "the leadership is handed over again and again", bound: hang}}
 }
 
-// Strike implements Fault.
+// Strike implements Fault. What is called unavailable is the longest of the transfers.
 func (f transfers) Strike(ctx context.Context, s *Scene) (Evidence, error) {
 	times := 4 + s.Random.IntN(8)
 	if s.Short {
@@ -32,6 +32,7 @@ func (f transfers) Strike(ctx context.Context, s *Scene) (Evidence, error) {
 		if err != nil {
 			return e, err
 		}
+		began := time.Now()
 		if _, err := before.API().TransferLeadership(ctx, ""); err != nil && client.OutcomeOf(err) != client.Unknown {
 			s.Note("transfer from %s: %v", before.Name, err)
 		}
@@ -42,7 +43,7 @@ func (f transfers) Strike(ctx context.Context, s *Scene) (Evidence, error) {
 		if after != before {
 			moved++
 		}
-		if err := s.outage(ctx, &e, f.bound); err != nil {
+		if err := s.outageFrom(ctx, &e, f.bound, began, time.Now()); err != nil {
 			return e, err
 		}
 	}

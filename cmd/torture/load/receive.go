@@ -37,7 +37,11 @@ func (w *worker) tryReceive(ctx context.Context, queue string, how receiving) ([
 	var results []client.EntryResult
 	r := &history.Receive{Queue: queue}
 	var err error
-	r.Span, err = w.request(withQueue(ctx, queue), func(ctx context.Context) (err error) {
+	request := w.request
+	if how.wait > 0 {
+		request = w.poll
+	}
+	r.Span, err = request(withQueue(ctx, queue), func(ctx context.Context) (err error) {
 		got, results, err = api.DeleteAndReceive(ctx, queue, handles(how.done), options)
 		return err
 	})

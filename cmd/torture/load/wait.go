@@ -9,7 +9,7 @@ import (
 	"github.com/fastqueue/fastqueue/cmd/torture/nodes"
 )
 
-// UnderWay is how many requests were sent and are not answered.
+// UnderWay is how many requests were sent and are not answered, polls left out.
 func (l *Load) UnderWay() int64 { return l.underWay.Load() }
 
 // WaitUnderWay returns at a moment when at least n requests are under way.

@@ -48,10 +48,15 @@ func (w *worker) plain(ctx context.Context) {
 
 // request carries out one request. It is not cut short when the load stops, so that its outcome is known.
 func (w *worker) request(ctx context.Context, do func(context.Context) error) (history.Span, error) {
-	span := history.Span{Start: time.Now()}
 	w.underWay.Add(1)
+	defer w.underWay.Add(-1)
+	return w.poll(ctx, do)
+}
+
+// poll is request for one that waits for messages, which does not count as under way.
+func (w *worker) poll(ctx context.Context, do func(context.Context) error) (history.Span, error) {
+	span := history.Span{Start: time.Now()}
 	err := do(context.WithoutCancel(ctx))
-	w.underWay.Add(-1)
 	span.End = time.Now()
 	if err != nil {
 		nodes.Pause(ctx, pauseAfterFailure)

@@ -20,6 +20,7 @@ const (
 	findsLine  = "Finds:"
 	faultsLine = "Faults:"
 	loadLine   = "Load:"
+	storeLine  = "Store:"
 	testLine   = "Test:"
 )
 
@@ -33,6 +34,8 @@ type Patch struct {
 	Faults []string
 	// Load is the load with which it shows, when it does not with that of the short run: the line "Load: handoffs".
 	Load string
+	// Store is the log store in which it is: the line "Store: bolt".
+	Store string
 	// Test names a package and a test in it that must fail in place of the short run, for a fault whose moment no load of a
 	// minute meets: the line "Test: ./fsm TestName".
 	Test Test
@@ -85,6 +88,8 @@ func Open(root, name string) (*Patch, error) {
 			p.Faults = list(value)
 		case loadLine:
 			p.Load = value
+		case storeLine:
+			p.Store = value
 		case testLine:
 			p.Test.Package, p.Test.Name, _ = strings.Cut(value, " ")
 		case "":

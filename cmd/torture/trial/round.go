@@ -100,6 +100,9 @@ func (r *round) prepare(ctx context.Context, faults []fault.Fault) (release func
 // enoughTries is how often a fault strikes that takes no effect: on a busy machine a moment is missed.
 const enoughTries = 3
 
+// NoEffect is what Result.Weak says of a fault that missed its moment each time.
+const NoEffect = "took no effect"
+
 // strikes carries out the schedule, and says whether the cluster is whole afterwards.
 func (r *round) strikes(ctx context.Context, order []fault.Fault) bool {
 	for i, f := range order {
@@ -111,7 +114,9 @@ func (r *round) strikes(ctx context.Context, order []fault.Fault) bool {
 		for tries := 0; tries < enoughTries && !effective; tries++ {
 			r.countRepeats()
 			e, err := f.Strike(ctx, r.scene)
-			r.load.History().AddFault(history.Span{Start: e.At, End: time.Now()})
+			if !e.At.IsZero() { // it was injected
+				r.load.History().AddFault(history.Span{Start: e.At, End: time.Now()})
+			}
 			r.result.Strikes = append(r.result.Strikes, Strike{f.Name(), e.Effective, e.What, e.UnderWay, e.Unavailable.Seconds()})
 			if err != nil {
 				r.result.violation("I9 liveness: %s (%s): %v", f.Name(), e.What, err)
@@ -121,7 +126,7 @@ func (r *round) strikes(ctx context.Context, order []fault.Fault) bool {
 			effective = e.Effective
 		}
 		if !effective {
-			r.result.weak("%s took no effect, %d times", f.Name(), enoughTries)
+			r.result.weak("%s %s, %d times", f.Name(), NoEffect, enoughTries)
 		}
 	}
 	return true

@@ -16,8 +16,9 @@ func ShortFaults() []string {
 }
 
 // Short is the short run: less than a minute, the shortest times, and a log that is cut all the time. What it has to show by
-// figures is the same as in any other round. names are the faults in place of its own, and loadName the load, unless empty.
-func Short(binary, dir string, seed uint64, names []string, loadName string) (Plan, error) {
+// figures is the same as in any other round. names are the faults in place of its own, loadName the load, and store the log
+// store, unless empty; odd seeds have the wal, even ones bolt.
+func Short(binary, dir string, seed uint64, names []string, loadName, store string) (Plan, error) {
 	if len(names) == 0 {
 		names = ShortFaults()
 	}
@@ -29,8 +30,11 @@ func Short(binary, dir string, seed uint64, names []string, loadName string) (Pl
 	if err != nil {
 		return Plan{}, err
 	}
+	if store == "" {
+		store = []string{"bolt", "wal"}[seed%2]
+	}
 	return Plan{
-		Binary: binary, Dir: dir, Seed: seed, LogStore: "bolt", Nodes: 3, Flags: cut(200, 50), Faults: faults, Strikes: len(faults),
+		Binary: binary, Dir: dir, Seed: seed, LogStore: store, Nodes: 3, Flags: cut(200, 50), Faults: faults, Strikes: len(faults),
 		InOrder: true, Short: true, Load: options, Sends: Enough, Deletes: Enough,
 	}, nil
 }
