@@ -85,7 +85,7 @@ func (c *Client) ChangeVisibilityBatch(ctx context.Context, queue string, change
 		s := seconds(v.Timeout)
 		entries[i] = entry{ID: strconv.Itoa(i), ReceiptHandle: v.ReceiptHandle, VisibilityTimeout: &s}
 	}
-	return c.batch(ctx, &call{}, queue, "ChangeMessageVisibilityBatch", entries)
+	return c.batch(ctx, &call{repeatable: true}, queue, "ChangeMessageVisibilityBatch", entries)
 }
 
 // batchAnswer is the JSON of the server's answer to a batch.

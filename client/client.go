@@ -34,7 +34,7 @@ type Config struct {
 	Timeout time.Duration
 	// Patience is how long a call goes on asking all nodes, with pauses, while none of them could have applied it or it is
 	// harmless to repeat: long enough for an election, it hides one. Sends are not repeated for longer than the cluster remembers
-	// them. 0 means that each node is asked once.
+	// them, which it does for the user's youngest 10,000 idempotency keys. 0 means that each node is asked once.
 	Patience time.Duration
 	// Transport carries the requests; nil means one of the client's own with keep-alive connections.
 	Transport http.RoundTripper

@@ -31,8 +31,9 @@ type message struct {
 	DeleteReceiptHandles []string `json:"DeleteReceiptHandles,omitempty"`
 }
 
-// Send puts a message into a queue and returns its id. When it returns nil, the message is on the disks of a majority, once. A
-// try whose outcome is unknown is repeated, under the same idempotency key.
+// Send puts a message into a queue and returns its id. When it returns nil, the message is on the disks of a majority. A try whose
+// outcome is unknown is repeated under the same idempotency key, so that the message is there once, unless the user has used
+// 10,000 newer keys in the meantime.
 func (c *Client) Send(ctx context.Context, queue string, m Message, options ...SendOption) (string, error) {
 	r, err := sendCall(options)
 	if err != nil {
