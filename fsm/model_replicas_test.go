@@ -155,6 +155,13 @@ func (c *comparison) hand(t *rapid.T, r *modelReplica, from, to int) {
 		t.Fatalf("after entry %d the hash is %x, another replica had %x", r.Applied(), r.state.hash, hash)
 	}
 	c.hashes[r.Applied()] = r.state.hash
+	counted := 0
+	for _, q := range r.state.byID {
+		counted += q.window.len()
+	}
+	if counted != r.state.windowItems {
+		t.Fatalf("after entry %d the windows hold %d items, %d are counted", r.Applied(), counted, r.state.windowItems)
+	}
 }
 
 // withoutDetails leaves the codes of refusals and takes the words out.

@@ -50,7 +50,6 @@ func (s *state) applyDeleteQueue(c *fsmpb.DeleteQueue) *fsmpb.Result {
 	s.touch(q) // nothing is written, but the rest of the process is told
 	delete(s.queues, q.rec.Name)
 	delete(s.byID, q.rec.Id)
-	s.windowItems -= q.counted
 	s.batch.Delete(store.QueueKey(q.rec.Name))
 	s.deleteMessages(q)
 	return &fsmpb.Result{}

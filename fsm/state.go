@@ -140,9 +140,11 @@ func (s *state) newID() uint64 {
 func (s *state) flush() {
 	for _, q := range s.dirty {
 		q.dirty = false
-		if s.byID[q.rec.Id] == q { // not deleted meanwhile
-			s.batch.Set(store.QueueKey(q.rec.Name), s.encode(q.rec))
+		if s.byID[q.rec.Id] != q { // deleted meanwhile
+			s.windowItems -= q.counted
+			continue
 		}
+		s.batch.Set(store.QueueKey(q.rec.Name), s.encode(q.rec))
 		s.windowItems += q.window.len() - q.counted
 		q.counted = q.window.len()
 	}

@@ -24,6 +24,9 @@ type Batch struct {
 	arena  []byte           // values handed out by Get, and those of writes
 }
 
+// maxKept is how many writes the map and the list keep room for between two batches.
+const maxKept = 4096
+
 // write is what became of a key: a value, or nothing.
 type write struct {
 	value   []byte
@@ -114,6 +117,10 @@ func (b *Batch) pass() {
 		}
 		copy(op.Key, k)
 		b.s.must("write", op.Finish())
+	}
+	if len(b.keys) > maxKept { // to clear a map costs what it once held
+		b.writes, b.keys = map[string]write{}, nil
+		return
 	}
 	clear(b.writes)
 	b.keys = b.keys[:0]

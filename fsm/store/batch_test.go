@@ -73,3 +73,18 @@ func TestABatchIsAMap(t *testing.T) {
 		b.Commit(Position{Index: index, Term: 1})
 	})
 }
+
+// One large batch must not make all later ones slow: to clear a map takes as long as it was ever large.
+func TestABatchForgetsThatItWasLarge(t *testing.T) {
+	s := openStore(t, vfs.NewMem())
+	for index, writes := range []int{maxKept + 1, 1} {
+		b := s.NewBatch()
+		for i := range writes {
+			b.Set(fmt.Appendf(nil, "k%d", i), nil)
+		}
+		b.Commit(Position{Index: uint64(index + 1), Term: 1})
+	}
+	if room := cap(s.batch.keys); room > maxKept {
+		t.Errorf("after a batch of %d writes and one of 1 there is room for %d", maxKept+1, room)
+	}
+}
