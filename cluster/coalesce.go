@@ -162,6 +162,7 @@ func (c *coalescer) propose(batch []proposal) {
 			results, _ := future.Response().([]*fsmpb.Result)
 			once.Do(func() { answer(batch, results, nil) })
 		}
+		clear(batch) // its memory is that of the queue, which may live on
 		c.finish(len(batch))
 		c.after(err)
 	}()

@@ -146,6 +146,25 @@ func TestCommandsThatWaitShareAnEntryInTheirOrder(t *testing.T) {
 	})
 }
 
+// The queue may keep an array for as long as somebody waits in it.
+func TestAnsweredCommandsAreNotKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &fakeLog{}
+		c, o := newTestCoalescer(l)
+		release := c.hold()
+		o.submit(c, "a")
+		place := &c.queue[0]
+		release()
+		synctest.Wait()
+		l.entries[0].done <- nil
+		synctest.Wait()
+		if o.of("a") != "result of a" || place.data != nil || place.done != nil {
+			t.Errorf("%s; kept are %q and its answer: %v", o.of("a"), place.data, place.done != nil)
+		}
+		c.close()
+	})
+}
+
 // A second entry is worth its cost when it is not smaller than the one that is in flight, or full.
 func TestTheNextEntryIsNoSmallerThanTheOneInFlight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -199,6 +199,13 @@ func (n *Node) local(ctx context.Context, enough <-chan struct{}, req *clusterpb
 
 func (n *Node) callFailed(err error) *Error {
 	n.log.Debug("the leader did not answer", "error", err)
+	if errors.Is(err, transport.ErrOverloaded) {
+		return &Error{
+			Code:       CodeOverloaded,
+			Detail:     "As many bytes as may be are waiting for the leader; send less at once and try again.",
+			RetryAfter: time.Second,
+		}
+	}
 	var failed *transport.CallError
 	if errors.As(err, &failed) && !failed.Sent {
 		return errNotLeader("the leader can't be reached")

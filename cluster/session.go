@@ -88,6 +88,9 @@ func (s *session) ensureRegistered(ctx context.Context) *Error {
 		return nil
 	}
 	epoch, err := s.register(ctx)
+	if err != nil && err.Unknown { // whether it is registered; the command that waits for it was not sent
+		return errNotLeader("this node could not register its session in time")
+	}
 	if err != nil {
 		return err
 	}
