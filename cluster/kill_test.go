@@ -3,7 +3,6 @@ package cluster
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"strconv"
 	"sync"
@@ -81,7 +80,7 @@ func (k *killing) round(round int) {
 			s.ended.Go(func() { s.send(ctx, n, fmt.Sprintf("%d/%d/%d", round, i, sender), enough) })
 		}
 	}
-	time.Sleep(5*time.Millisecond + rand.N(20*time.Millisecond))
+	time.Sleep(time.Duration(5+7*round%20) * time.Millisecond) // at another moment of an entry each time
 	inFlight := int(s.inFlight.Load())
 	c.crash(leader)
 	c.leader()

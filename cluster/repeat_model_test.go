@@ -73,6 +73,8 @@ func (m *repeatModel) append(command []byte) *fsmpb.Result {
 		m.now += 60_000
 	case 1: // or behind: the state's clock must not follow
 		m.now -= 30_000
+	case 2: // what is remembered ends meanwhile
+		m.now += fsm.RememberFor.Milliseconds() + 1
 	}
 	l := &raft.Log{Index: uint64(len(m.logs) + 1), Term: 1, Type: raft.LogCommand, Data: encodeEntry(m.now, []proposal{{data: command}})}
 	m.logs = append(m.logs, l)
