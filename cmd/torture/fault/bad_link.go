@@ -10,9 +10,11 @@ import (
 	"github.com/fastqueue/fastqueue/cmd/torture/nodes"
 )
 
-// badLink makes all links between nodes bad. The cluster has to go on, as slowly as it must.
+// badLink makes all links between nodes bad. The cluster has to go on, as slowly as it must, also when another fault strikes
+// meanwhile.
 type badLink struct {
 	kind
+	amid Fault // that other one, or nil
 	w    *wires
 	rule func(random *rand.Rand) netns.Rule
 	// took is how many packets it took or delayed.
@@ -26,6 +28,10 @@ const (
 )
 
 func newBadLinks(w *wires) (all []Fault) {
+	storm := func(*rand.Rand) netns.Rule {
+		return netns.Rule{Loss: 0.02, Double: 0.02, Delay: 5 * time.Millisecond, Jitter: 20 * time.Millisecond, BytesPerSecond: 10 * oneMegabit}
+	}
+	overtaken := func(f netns.Flow) uint64 { return f.Overtaken }
 	for _, l := range []badLink{
 		{kind: kind{name: "loss", about: "1, 5 or 20 % of the packets between nodes are lost"},
 			rule: func(r *rand.Rand) netns.Rule { return netns.Rule{Loss: []float64{0.01, 0.05, 0.20}[r.IntN(3)]} },
@@ -39,10 +45,14 @@ func newBadLinks(w *wires) (all []Fault) {
 			rule: func(*rand.Rand) netns.Rule { return netns.Rule{BytesPerSecond: oneMegabit} },
 			took: func(f netns.Flow) uint64 { return f.Late }},
 		{kind: kind{name: "storm", about: "packets between nodes are lost, late, doubled and overtaken, at 10 Mbit/s"},
-			rule: func(*rand.Rand) netns.Rule {
-				return netns.Rule{Loss: 0.02, Double: 0.02, Delay: 5 * time.Millisecond, Jitter: 20 * time.Millisecond, BytesPerSecond: 10 * oneMegabit}
-			},
-			took: func(f netns.Flow) uint64 { return f.Overtaken }},
+			rule: storm,
+			took: overtaken},
+		{kind: kind{name: "kill-leader-in-storm", about: "storm, and meanwhile kill-leader"}, rule: storm, took: overtaken,
+			amid: killLeader{kind{bound: slowestHang}}},
+		{kind: kind{name: "kill-all-in-storm", about: "storm, and meanwhile kill-all"}, rule: storm, took: overtaken,
+			amid: killAll{kind{bound: slowestHang}}},
+		{kind: kind{name: "transfers-in-storm", about: "storm, and meanwhile transfers"}, rule: storm, took: overtaken,
+			amid: transfers{kind{bound: slowestHang}}},
 	} {
 		l.w, l.needs, l.bound = w, Needs{Root: true}, slowestHang
 		all = append(all, l)
@@ -75,6 +85,16 @@ func (f badLink) Strike(ctx context.Context, s *Scene) (Evidence, error) {
 	if err := s.outage(ctx, &e, f.bound); err != nil {
 		return e, err
 	}
+	also := ""
+	if f.amid != nil {
+		other, err := f.amid.Strike(ctx, s)
+		also = other.What + "; "
+		if err != nil {
+			return e, fmt.Errorf("%s%w", also, err)
+		}
+		e.Effective = e.Effective && other.Effective
+		e.Unavailable = max(e.Unavailable, other.Unavailable)
+	}
 	nodes.Pause(ctx, time.Until(e.At.Add(lasts)))
 	sendsAfter, deletesAfter := s.Load.History().Acknowledged()
 	seconds := time.Since(e.At).Seconds()
@@ -84,7 +104,7 @@ func (f badLink) Strike(ctx context.Context, s *Scene) (Evidence, error) {
 	if err != nil {
 		return e, err
 	}
-	e.What = fmt.Sprintf("%d packets lost, %d late, %d doubled, %d overtaken of %d; %.0f sends and deletes a second; leader %s, then %s",
+	e.What = also + fmt.Sprintf("%d packets lost, %d late, %d doubled, %d overtaken of %d; %.0f sends and deletes a second; leader %s, then %s",
 		met.Lost+met.Overflown, met.Late, met.Doubled, met.Overtaken, met.Packets,
 		float64(sendsAfter+deletesAfter-sends-deletes)/seconds, leader.Name, now.Name)
 	e.Effective = e.Effective && f.took(met) >= badPackets
