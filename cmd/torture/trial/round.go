@@ -24,6 +24,8 @@ type round struct {
 	load    *load.Load
 	before  []usage                  // of the nodes, before the load
 	counted map[*nodes.Process]usage // as last seen
+	calm    time.Time                // since when no fault strikes
+	term    float64                  // of raft, at that time
 }
 
 func (r *round) run(ctx context.Context) (err error) {
@@ -62,6 +64,7 @@ func (r *round) run(ctx context.Context) (err error) {
 	}
 	defer r.load.Stop()
 	r.scene.Load = r.load
+	r.beginCalm()
 	if r.strikes(whole, order) {
 		r.finish(whole)
 	}
@@ -112,8 +115,9 @@ func (r *round) strikes(ctx context.Context, order []fault.Fault) bool {
 		}
 		effective := false
 		for tries := 0; tries < enoughTries && !effective; tries++ {
-			r.countRepeats()
+			r.endCalm()
 			e, err := f.Strike(ctx, r.scene)
+			r.beginCalm()
 			if !e.At.IsZero() { // it was injected
 				r.load.History().AddFault(history.Span{Start: e.At, End: time.Now()})
 			}
@@ -144,6 +148,7 @@ func (r *round) finish(ctx context.Context) {
 		r.result.violation("I9 liveness: %v", err)
 		return
 	}
+	r.endCalm()
 	r.note("drained; checking")
 	findings, undecided := r.load.History().Findings()
 	for _, f := range findings {
@@ -164,7 +169,7 @@ func (r *round) conclude() {
 	if r.result.Sends < r.Sends || r.result.Deletes < r.Deletes {
 		r.result.weak("%d sends and %d deletes were acknowledged, want %d and %d", r.result.Sends, r.result.Deletes, r.Sends, r.Deletes)
 	}
-	r.countRepeats()
+	r.look()
 	r.result.Repeats, r.result.Remembered = r.repeats()
 	r.checkEnds()
 	r.checkLogs()

@@ -6,7 +6,9 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
+	"github.com/fastqueue/fastqueue/cmd/torture/history"
 	"github.com/fastqueue/fastqueue/cmd/torture/nodes"
 )
 
@@ -22,6 +24,7 @@ const (
 type usage struct {
 	goroutines, files, memory float64 // memory in bytes
 	repeats, remembered       float64
+	term                      float64
 }
 
 // measure reads the metrics of all running nodes, in their order.
@@ -44,7 +47,7 @@ func measureNode(n *nodes.Node) (u usage, err error) {
 	}
 	wanted := map[string]*float64{
 		"go_goroutines": &u.goroutines, "process_open_fds": &u.files, "process_resident_memory_bytes": &u.memory,
-		"fastqueue_repeated_commands_total": &u.repeats, "fastqueue_repeated_commands_remembered_total": &u.remembered,
+		"fastqueue_raft_term": &u.term, "fastqueue_repeated_commands_total": &u.repeats, "fastqueue_repeated_commands_remembered_total": &u.remembered,
 	}
 	found := 0
 	for line := range strings.Lines(page) {
@@ -94,17 +97,32 @@ func (r *round) checkLeaks(ctx context.Context) {
 	}
 }
 
-// countRepeats remembers what the nodes have counted so far. It is called before each strike, which may take a counter away.
-func (r *round) countRepeats() {
+// look remembers what the nodes have counted so far, before each strike, which may take a counter away, and after it. It returns
+// the highest term of raft that it saw.
+func (r *round) look() (term float64) {
 	for _, n := range r.cluster.Nodes {
 		if !n.Running() {
 			continue
 		}
 		if u, err := measureNode(n); err == nil {
 			r.counted[n.Process()] = u
+			term = max(term, u.term)
 		} else {
 			r.note("%v", err)
 		}
+	}
+	return term
+}
+
+// beginCalm is called when no fault strikes any more.
+func (r *round) beginCalm() { r.calm, r.term = time.Now(), r.look() }
+
+// endCalm is called before a fault strikes. A machine that had no time for the nodes is a fault of its own: if there was an election
+// without a cause, one has lost its leader in the middle of requests.
+func (r *round) endCalm() {
+	if term := r.look(); term > r.term {
+		r.load.History().AddFault(history.Span{Start: r.calm, End: time.Now()})
+		r.note("an election without a fault, in the %s before", time.Since(r.calm).Round(time.Millisecond))
 	}
 }
 
