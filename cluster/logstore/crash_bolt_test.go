@@ -115,7 +115,7 @@ func TestBoltLosesNothingInACrash(t *testing.T) {
 		t.Fatal(err)
 	}
 	stepped := &steps{backend: b, crashes: c, path: filepath.Join(dir, boltFile)}
-	r := &script{crashes: c, s: newGuard(stepped, io.NopCloser(nil), 3, o), m: logModel{stable: map[string]uint64{}}}
+	r := &script{crashes: c, s: newGuard(stepped, io.NopCloser(nil), entrySlices(3), o), m: logModel{stable: map[string]uint64{}}}
 	r.play()
 	closeStore(t, r.s)
 	t.Logf("%d images", c.images)

@@ -187,7 +187,7 @@ func TestWALLosesNothingInACrash(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &script{crashes: c, s: newGuard(b, io.NopCloser(nil), 0, o), m: logModel{stable: map[string]uint64{}}}
+	r := &script{crashes: c, s: newGuard(b, io.NopCloser(nil), entrySlices(3), o), m: logModel{stable: map[string]uint64{}}}
 	r.play()
 	closeStore(t, r.s)
 	t.Logf("%d images", c.images)

@@ -203,7 +203,7 @@ func newestMeta(b []byte) []byte {
 // Entries of a log that was written before there were checksums are read as they are.
 func TestEntriesWithoutAChecksumAreRead(t *testing.T) {
 	f := newFake()
-	g, reported := guarded(f, 0)
+	g, reported := guarded(f, nil)
 	if err := f.InmemStore.StoreLog(&raft.Log{Index: 1, Term: 1, Data: []byte("old")}); err != nil {
 		t.Fatal(err)
 	}

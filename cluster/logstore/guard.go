@@ -22,7 +22,7 @@ type guard struct {
 	backend
 	lock   io.Closer
 	o      Options
-	slice  uint64 // entries that one deletion at the head removes; 0 for any number
+	slice  slicer // of a head that is deleted; nil: it goes at once
 	recent *recent
 	reads  sync.RWMutex // held by a read from disk, and alone by a deletion: raft-wal closes a tail's file under its readers
 	stable record
@@ -39,7 +39,7 @@ type install struct {
 	agrees      bool // the log holds that entry, so that what follows it is right
 }
 
-func newGuard(b backend, lock io.Closer, slice uint64, o Options) *guard {
+func newGuard(b backend, lock io.Closer, slice slicer, o Options) *guard {
 	g := &guard{backend: b, lock: lock, slice: slice, o: o, recent: newRecent(recentEntries, recentBytes)}
 	g.installed.Store(&install{})
 	return g
@@ -178,18 +178,22 @@ func (g *guard) makeRoom(logs []*raft.Log) error {
 // DeleteRange implements raft.LogStore. A head goes in slices, lowest entries first, so that a crash leaves a suffix;
 // a tail goes at once, so that none is left with a hole.
 func (g *guard) DeleteRange(from, to uint64) error {
-	if g.slice == 0 || from > to {
+	if g.slice == nil || from > to {
 		return g.deleteRange(from, to)
 	}
 	last, err := g.LastIndex()
 	if err != nil {
 		return err
 	}
-	for to < last && to-from >= g.slice {
-		if err := g.deleteRange(from, from+g.slice-1); err != nil {
+	for to < last {
+		end, err := g.slice(from, to)
+		if err != nil {
+			return g.end(fmt.Errorf("log store: delete_range: %w", err))
+		}
+		if err := g.deleteRange(from, end); err != nil || end == to {
 			return err
 		}
-		from += g.slice
+		from = end + 1
 	}
 	return g.deleteRange(from, to)
 }

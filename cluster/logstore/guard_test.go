@@ -40,7 +40,7 @@ func (f *fake) DeleteRange(first, last uint64) error {
 }
 
 // guarded returns a guard around f and what it reported to Fatal.
-func guarded(f *fake, slice uint64) (*guard, *[]error) {
+func guarded(f *fake, slice slicer) (*guard, *[]error) {
 	var reported []error
 	o := Options{Fatal: func(err error) { reported = append(reported, err) }, CallLimit: 5 * time.Second}
 	o, _ = o.withDefaults() // Fatal is set: no error
@@ -52,7 +52,7 @@ func TestAHangingCallEndsTheProcess(t *testing.T) {
 		f := newFake()
 		f.hang = make(chan struct{})
 		reported := make(chan error, 1)
-		g, _ := guarded(f, 0)
+		g, _ := guarded(f, nil)
 		g.o.Fatal = func(err error) { reported <- err }
 		done := make(chan error, 1)
 		start := time.Now()
@@ -70,7 +70,7 @@ func TestAHangingCallEndsTheProcess(t *testing.T) {
 func TestAFailingCallEndsTheProcessOnce(t *testing.T) {
 	f := newFake()
 	f.err = errors.New("input/output error")
-	g, reported := guarded(f, 0)
+	g, reported := guarded(f, nil)
 	for range 3 {
 		if err := g.StoreLogs([]*raft.Log{{Index: 1}}); !errors.Is(err, f.err) {
 			t.Errorf("StoreLogs answered %v", err)
@@ -82,7 +82,7 @@ func TestAFailingCallEndsTheProcessOnce(t *testing.T) {
 }
 
 func TestAbsenceIsNoFailure(t *testing.T) {
-	g, reported := guarded(newFake(), 0)
+	g, reported := guarded(newFake(), nil)
 	var l raft.Log
 	if err := g.GetLog(4, &l); !errors.Is(err, raft.ErrLogNotFound) {
 		t.Errorf("GetLog answered %v", err)
@@ -109,7 +109,7 @@ func TestAHeadGoesInSlicesAndATailAtOnce(t *testing.T) {
 	}
 	for _, tt := range tests {
 		f := newFake()
-		g, _ := guarded(f, 10)
+		g, _ := guarded(f, entrySlices(10))
 		add(t, g, 1, 100, 1)
 		remove(t, g, tt.first, tt.last)
 		if !reflect.DeepEqual(f.deleted, tt.want) {
@@ -126,7 +126,7 @@ func TestAppendsThatDoNotFollowEndTheProcess(t *testing.T) {
 		"backwards": {{Index: 11}, {Index: 10}},
 	}
 	for name, logs := range tests {
-		g, reported := guarded(newFake(), 0)
+		g, reported := guarded(newFake(), nil)
 		add(t, g, 1, 10, 1)
 		if err := g.StoreLogs(logs); err == nil || len(*reported) != 1 {
 			t.Errorf("%s: %v, reported %v", name, err, *reported)
@@ -137,7 +137,7 @@ func TestAppendsThatDoNotFollowEndTheProcess(t *testing.T) {
 
 func TestErrorsAfterCloseEndNothing(t *testing.T) {
 	f := newFake()
-	g, reported := guarded(f, 0)
+	g, reported := guarded(f, nil)
 	if err := errors.Join(g.Close(), g.Close()); err != nil {
 		t.Fatal(err)
 	}

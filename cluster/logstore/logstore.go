@@ -95,7 +95,7 @@ func Open(dir string, kind Kind, o Options) (Store, error) {
 		return nil, err
 	}
 	var b backend
-	var slice uint64
+	var slice slicer
 	err = caught(func() (err error) {
 		b, slice, err = openBackend(dir, kind, o)
 		return err
@@ -113,25 +113,25 @@ func Open(dir string, kind Kind, o Options) (Store, error) {
 	return g, nil
 }
 
-// openBackend returns the backend and how many entries one deletion at its head may remove; 0 for any number.
-func openBackend(dir string, kind Kind, o Options) (backend, uint64, error) {
+// openBackend returns the backend and how a head of its log is deleted.
+func openBackend(dir string, kind Kind, o Options) (backend, slicer, error) {
 	present, err := detect(dir)
 	if err != nil {
-		return nil, 0, err
+		return nil, nil, err
 	}
 	if present != "" && present != kind {
-		return nil, 0, refusal{fmt.Errorf("the directory holds a log of the %s backend: start with --log-store %s, or with an empty "+
+		return nil, nil, refusal{fmt.Errorf("the directory holds a log of the %s backend: start with --log-store %s, or with an empty "+
 			"directory", present, present)}
 	}
 	switch kind {
 	case Bolt:
 		b, err := openBolt(dir)
-		return b, boltSlice, damaged(err)
+		return b, entrySlices(boltSlice), damaged(err)
 	case WAL:
 		b, err := openWAL(dir, o)
-		return b, 0, damaged(err)
+		return b, segmentSlices(dir), damaged(err)
 	}
-	return nil, 0, refusal{fmt.Errorf("no backend %q: --log-store is %s or %s", kind, Bolt, WAL)}
+	return nil, nil, refusal{fmt.Errorf("no backend %q: --log-store is %s or %s", kind, Bolt, WAL)}
 }
 
 // refusal is an error about a directory with which nothing is wrong: another process uses it, or another backend made it.

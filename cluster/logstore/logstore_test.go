@@ -357,3 +357,41 @@ func TestOpenRepairsAnUnfinishedCreation(t *testing.T) {
 	closeStore(t, s)
 	want(t, open(t, dir, Bolt), 1, 3, always(1))
 }
+
+// raft-wal syncs the directory after each segment that it removes, and nobody appends meanwhile: on a slow disk a log of many
+// segments took that for a hang.
+func TestAHeadOfManySegmentsGoesInSlices(t *testing.T) {
+	dir := t.TempDir()
+	segments := func() int {
+		files, err := filepath.Glob(filepath.Join(dir, "*.wal"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(files)
+	}
+	before, most := 0, 0
+	s, err := Open(dir, WAL, Options{
+		SegmentBytes: 8 << 10,
+		Fatal:        func(err error) { t.Error(err) },
+		Observe: func(call string, _ time.Duration, _, _ int) {
+			if now := segments(); call == "delete_range" {
+				most, before = max(most, before-now), now
+			}
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closeStore(t, s)
+	for i := uint64(1); i <= 2_000; i++ {
+		add(t, s, i, i, 1)
+	}
+	if before = segments(); before < 3*walSlice {
+		t.Fatalf("the log has %d segments", before)
+	}
+	remove(t, s, 1, 1_990)
+	want(t, s, 1_991, 2_000, always(1))
+	if most > walSlice || segments() > 2 {
+		t.Errorf("up to %d segments went at once, %d are left", most, segments())
+	}
+}

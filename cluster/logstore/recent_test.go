@@ -9,7 +9,7 @@ import (
 
 func TestAFailedAppendIsNotInMemory(t *testing.T) {
 	f := newFake()
-	g, _ := guarded(f, 0)
+	g, _ := guarded(f, nil)
 	add(t, g, 1, 5, 1)
 	remove(t, g, 4, 5)
 	f.err = errors.New("no space left on device")
@@ -20,7 +20,7 @@ func TestAFailedAppendIsNotInMemory(t *testing.T) {
 }
 
 func TestMemoryIsBoundedInBytesAndEntries(t *testing.T) {
-	g, _ := guarded(newFake(), 0)
+	g, _ := guarded(newFake(), nil)
 	next := uint64(1)
 	appendOf := func(entries, size int) {
 		for range entries {
