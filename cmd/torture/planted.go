@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -137,4 +138,9 @@ func (o *plantedOptions) tryPatch(ctx context.Context, out io.Writer, p *planted
 		}
 	}
 	return missed, nil
+}
+
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(s, "\n")
+	return line
 }

@@ -133,8 +133,3 @@ func total(results []*trial.Result) string {
 	return fmt.Sprintf("\n%d rounds in %.2f hours: %d faults, %d sends and %d deletes acknowledged, %d of %d repeated commands answered from remembered results, %d violations, %d rounds without enough evidence.\n",
 		len(results), hours, strikes, sends, deletes, remembered, repeats, violations, weak)
 }
-
-func firstLine(s string) string {
-	line, _, _ := strings.Cut(s, "\n")
-	return line
-}

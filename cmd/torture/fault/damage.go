@@ -61,7 +61,13 @@ func (f damaged) Strike(ctx context.Context, s *Scene) (Evidence, error) {
 	if err != nil {
 		return e, err
 	}
-	return e, f.replace(ctx, s, n)
+	if err := n.Kill(); err != nil {
+		return e, err
+	}
+	if err := s.rejoin(ctx, n); err != nil {
+		return e, err
+	}
+	return e, n.WaitReady(ctx)
 }
 
 // verdict says what a damaged node did that was ready or has ended. It must not end without a word on what to do.
@@ -71,32 +77,8 @@ func verdict(p *nodes.Process) (says string, err error) {
 		return "serves", nil
 	}
 	says = fmt.Sprintf("ended with code %d", code)
-	if code <= 0 || !strings.Contains(p.Output(), "join") && !strings.Contains(p.Output(), "delete it") {
-		return says, errors.New("it does not say what to do:\n" + lastOf(p))
+	if last := p.Tail(); code <= 0 || !strings.Contains(last, "join") && !strings.Contains(last, "delete it") {
+		return says, errors.New("it does not say what to do:\n" + last)
 	}
 	return says, nil
-}
-
-// replace gives a node an empty directory.
-func (f damaged) replace(ctx context.Context, s *Scene, n *nodes.Node) error {
-	if err := n.Kill(); err != nil {
-		return err
-	}
-	if err := n.Wipe(); err != nil {
-		return err
-	}
-	n.Verb = []string{"join"}
-	for _, other := range s.Cluster.Others(n) {
-		n.Verb = append(n.Verb, other.Peer)
-	}
-	if err := s.revive(ctx, n); err != nil {
-		return err
-	}
-	return s.Cluster.WaitVoters(ctx, len(s.Cluster.Nodes))
-}
-
-func lastOf(p *nodes.Process) string {
-	const length = 2 << 10
-	text := p.Output()
-	return text[max(0, len(text)-length):]
 }

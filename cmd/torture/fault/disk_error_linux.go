@@ -42,7 +42,7 @@ func (f diskError) Strike(ctx context.Context, s *Scene) (Evidence, error) {
 	var injected []*faultfs.Injected
 	e, err := s.strike(ctx, func() error {
 		if !n.Running() {
-			return fmt.Errorf("%s has ended before the fault:\n%s", n.Name, lastOf(n.Process()))
+			return fmt.Errorf("%s has ended before the fault:\n%s", n.Name, n.Process().Tail())
 		}
 		s.Expect(n.Process())
 		injected = f.inject(disk)

@@ -78,7 +78,7 @@ func supervise(ctx context.Context, n *nodes.Node) (string, error) {
 		return "", err
 	}
 	if code != exitStorage {
-		return "", fmt.Errorf("%s ended with code %d, and should with %d:\n%s", n.Name, code, exitStorage, lastOf(n.Process()))
+		return "", fmt.Errorf("%s ended with code %d, and should with %d:\n%s", n.Name, code, exitStorage, n.Process().Tail())
 	}
 	return fmt.Sprintf("%s ended with code %d after %s", n.Name, code, time.Since(began).Round(time.Millisecond)), nil
 }

@@ -111,6 +111,12 @@ func (p *Process) Output() string {
 	return string(b[min(p.begin, int64(len(b))):])
 }
 
+// Tail returns the last 2 KiB of what the process has printed.
+func (p *Process) Tail() string {
+	text := p.Output()
+	return text[max(0, len(text)-2<<10):]
+}
+
 // WaitSays waits until the process has printed a text.
 func (p *Process) WaitSays(ctx context.Context, text string) error {
 	return Until(ctx, Patience, p.Name+" prints "+text, func() error {

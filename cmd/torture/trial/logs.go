@@ -3,8 +3,6 @@ package trial
 import (
 	"bytes"
 	"os"
-
-	"github.com/fastqueue/fastqueue/cmd/torture/nodes"
 )
 
 const (
@@ -21,18 +19,12 @@ func (r *round) checkEnds() {
 			switch {
 			case !ended || code == 0 || code == killedBySignal || r.scene.Expected(p):
 			case code == diverged:
-				r.result.violation("I6 replicas differ: %s ended itself with code %d:\n%s", n.Name, code, tail(p))
+				r.result.violation("I6 replicas differ: %s ended itself with code %d:\n%s", n.Name, code, p.Tail())
 			default:
-				r.result.violation("I9 liveness: %s ended by itself with code %d:\n%s", n.Name, code, tail(p))
+				r.result.violation("I9 liveness: %s ended by itself with code %d:\n%s", n.Name, code, p.Tail())
 			}
 		}
 	}
-}
-
-func tail(p *nodes.Process) string {
-	const length = 2 << 10
-	text := p.Output()
-	return text[max(0, len(text)-length):]
 }
 
 // checkLogs looks for secrets in what the nodes have printed (I11).
