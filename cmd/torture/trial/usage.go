@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -22,7 +23,7 @@ const (
 
 // usage is what one node uses.
 type usage struct {
-	goroutines, files, memory float64 // memory in bytes
+	goroutines, files, memory float64 // files without the segments of the log, memory in bytes
 	repeats, remembered       float64
 	term                      float64
 }
@@ -62,7 +63,9 @@ func measureNode(n *nodes.Node) (u usage, err error) {
 	if found != len(wanted) {
 		return u, fmt.Errorf("metrics of %s: %d of %d were found", n.Name, found, len(wanted))
 	}
-	return u, nil
+	segments, err := filepath.Glob(filepath.Join(n.DataDir, "log", "*.wal"))
+	u.files -= float64(len(segments)) // which are open as long as they belong to the log
+	return u, err
 }
 
 // leaks says what a node uses more of than before, beyond what is no leak; empty if nothing.
