@@ -94,7 +94,9 @@ func writeReport(out io.Writer, results []*trial.Result) error {
 func (x *row) add(r *trial.Result, s trial.Strike, first bool) {
 	if s.Effective {
 		x.effective++
-		x.outages = append(x.outages, s.Unavailable)
+		if s.Unavailable > 0 {
+			x.outages = append(x.outages, s.Unavailable)
+		}
 	}
 	if first {
 		x.rounds++

@@ -31,10 +31,10 @@ func TestReportOfRecords(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"| kill-leader | bolt | 2 | 2 | 1.00 | 1 | 2.00 s | 3.00 s | 2 |\n",
+		"| kill-leader | bolt | 2 | 2 | 1.00 | 1 | 3.00 s | 3.00 s | 2 |\n",
 		"| kill-leader | wal | 1 | 1 | 1.00 | 0 | 4.00 s | 4.00 s | 0 |\n",
 		"| wipe | bolt | 1 | 1 | 0.50 | 0 |  |  | 2 |\n",
-		"3 rounds in 2.00 hours: 5 faults, 10 sends and 9 deletes acknowledged, 2 of 5 repeated commands answered from remembered results, 1 violations, 1 rounds without",
+		"3 rounds in 2.00 hours: 4 faults, 10 sends and 9 deletes acknowledged, 2 of 5 repeated commands answered from remembered results, 1 violations, 1 rounds without",
 	} {
 		if !strings.Contains(report.String(), want) {
 			t.Errorf("there is no %q in\n%s", want, report.String())
