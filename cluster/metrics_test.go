@@ -102,6 +102,7 @@ func TestMetricsOfWrites(t *testing.T) {
 		c := newTestCluster(t, logStore, 1, measured)
 		n := c.nodes[0]
 		c.createQueue(0, "q")
+		n.eventually(t, "raft_proposals_pending", 0) // a command is counted off after its answer
 		n.moved(t, map[string]float64{
 			"raft_commit_index": 3, "raft_applied_index": 3, "raft_last_written_index": 3, "raft_term": 0, "raft_leader_changes_total": 0,
 			"raft_entry_commands_count": 3, "raft_entry_commands_sum": 3, "raft_commit_seconds_count": 3, "apply_seconds_count": 3,
@@ -114,8 +115,7 @@ func TestMetricsOfWrites(t *testing.T) {
 			if by := n.must(t, "wal_appended_bytes_total") - written; by < 3_000 || by > 4_000 {
 				t.Errorf("three messages of 1,000 bytes appended %v bytes", by)
 			}
-			// The answer comes before these are counted.
-			eventually(t, "the entries to be counted", func() bool { return n.must(t, "raft_proposals_pending") == 0 })
+			n.eventually(t, "raft_proposals_pending", 0)
 		})
 		for _, name := range []string{"raft_commit_seconds_sum", "apply_seconds_sum", "wal_fsync_seconds_sum"} {
 			if n.must(t, name) <= 0 {
