@@ -127,8 +127,12 @@ func (o *plantedOptions) tryPatch(ctx context.Context, out io.Writer, p *planted
 		if found == "" {
 			missed++
 			fmt.Fprintf(out, "%s, seed %d: NOT FOUND in %.0f s\n", p.Name, seed, r.Seconds)
-			for _, other := range slices.Concat(r.Violations, r.Weak) {
+			others := slices.Concat(r.Violations, r.Weak)
+			for _, other := range others[:min(len(others), 5)] {
 				fmt.Fprintf(out, "  but %s\n", firstLine(other))
+			}
+			if more := len(others) - 5; more > 0 {
+				fmt.Fprintf(out, "  and %d more\n", more)
 			}
 			continue
 		}
