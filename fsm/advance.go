@@ -42,8 +42,9 @@ func (s *state) firstDue() (store.Due, bool) {
 	})
 }
 
+// addDue notes work that is not noted yet.
 func (s *state) addDue(d store.Due) {
-	s.batch.Set(d.Key(), nil)
+	s.batch.Add(d.Key(), nil)
 	s.due.insert(d)
 }
 

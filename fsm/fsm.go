@@ -255,6 +255,7 @@ func (f *FSM) Store() *store.Store { return f.store }
 type readOnly struct{ *store.Reader }
 
 func (readOnly) Set([]byte, []byte)         { panic("write outside Apply") }
+func (readOnly) Add([]byte, []byte)         { panic("write outside Apply") }
 func (readOnly) Delete([]byte)              { panic("write outside Apply") }
 func (readOnly) DeleteRange([]byte, []byte) { panic("write outside Apply") }
 

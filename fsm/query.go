@@ -164,15 +164,33 @@ func (f *FSM) FillMessages(r *fsmpb.ReceiveResult) {
 	if len(r.GetDeliveries()) == 0 {
 		return
 	}
-	v := f.View()
-	defer v.Close()
+	f.views.RLock()
+	defer f.views.RUnlock()
 	kept := r.Deliveries[:0]
 	for _, d := range r.Deliveries {
-		if d.Message = v.Message(r.Queue, d.Sequence); d.Message != nil {
+		if d.Message = f.message(r.Queue, d.Sequence); d.Message != nil {
 			kept = append(kept, d)
 		}
 	}
 	r.Deliveries = kept
+}
+
+// message returns the unchanging part of a message, or nil when it was deleted or the state machine is closed. The
+// caller holds views. It makes no View: that would pass all young writes to the engine.
+func (f *FSM) message(queue, sequence uint64) *fsmpb.Message {
+	if f.closed {
+		return nil
+	}
+	key := store.MessageKey(queue, sequence)
+	b, ok := f.store.Get(key)
+	if !ok {
+		return nil
+	}
+	m := &fsmpb.Message{}
+	if err := decode(b, m); err != nil {
+		f.fatal(fmt.Errorf("record under %q: %w", key, err))
+	}
+	return m
 }
 
 func get[M message](v *View, key []byte, m M) (none M) {

@@ -59,7 +59,7 @@ func (s *state) push(q *queue, content []byte, delayMS int64) (sequence uint64) 
 	s.touch(q)
 	sequence = q.rec.NextSequence
 	q.rec.NextSequence++
-	s.batch.Set(store.MessageKey(q.rec.Id, sequence), s.encode(&fsmpb.Message{SentMs: s.now, Content: content}))
+	s.batch.Add(store.MessageKey(q.rec.Id, sequence), s.encode(&fsmpb.Message{SentMs: s.now, Content: content}))
 	m := delivery{size: uint32(len(content))}
 	if delayMS <= 0 {
 		s.makeReady(q, sequence, m)
@@ -106,7 +106,7 @@ func (s *state) removeReady(q *queue, sequence uint64) {
 func (s *state) makeReady(q *queue, sequence uint64, m delivery) {
 	s.touch(q)
 	m.until, m.leased = 0, false
-	s.batch.Set(store.ReadyKey(q.rec.Id, class, sequence), m.encode())
+	s.batch.Add(store.ReadyKey(q.rec.Id, class, sequence), m.encode())
 	q.window.insert(ready{sequence, m})
 	q.rec.Ready++
 	q.rec.ReadyLow = min(q.rec.ReadyLow, sequence)
@@ -115,7 +115,7 @@ func (s *state) makeReady(q *queue, sequence uint64, m delivery) {
 // makeUnready stores a message that is leased or delayed until m.until.
 func (s *state) makeUnready(q *queue, sequence uint64, m delivery) {
 	s.touch(q)
-	s.batch.Set(store.UnreadyKey(q.rec.Id, sequence), m.encode())
+	s.batch.Add(store.UnreadyKey(q.rec.Id, sequence), m.encode())
 	s.addDue(dueOf(q, sequence, m))
 	*q.counter(m)++
 }

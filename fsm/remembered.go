@@ -82,7 +82,7 @@ func (s *state) remember(c *scope, results ...*fsmpb.RememberedResult) (place ui
 	place = c.rec.Next
 	c.rec.Next++
 	record := &fsmpb.RememberedResults{BornMs: s.now, Results: results}
-	s.batch.Set(store.ResultKey(c.rec.Id, place), s.encode(record))
+	s.batch.Add(store.ResultKey(c.rec.Id, place), s.encode(record))
 	if c.rec.DueMs == 0 {
 		s.expectDue(c, s.now)
 	}

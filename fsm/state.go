@@ -18,6 +18,7 @@ const (
 type batch interface {
 	Get(key []byte) ([]byte, bool)
 	Set(key, value []byte)
+	Add(key, value []byte)
 	Delete(key []byte)
 	DeleteRange(start, end []byte)
 	Scan(lower, upper []byte, f func(key, value []byte) bool)

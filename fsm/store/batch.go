@@ -3,7 +3,6 @@ package store
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
 )
@@ -11,43 +10,39 @@ import (
 // Batch collects the writes of the log entries that are applied together and shows them to its own reads. Only raft's
 // FSM goroutine uses it, between two calls of Restore. It ends with Commit or Close.
 //
-// Writes wait in a map and reach the engine in the order of their keys: its memory table finds the place of a key that
-// follows the last one at once. Scans need an index, and get one; an ordinary batch has no scan.
+// Writes wait in a layer over those of the batches before, which are young for a while. Ranges need an index of the
+// engine, and get one; an ordinary batch has no range.
 //
 // An error of the engine goes to Options.Fatal; should that return, as in a test, the method panics.
 type Batch struct {
 	s      *Store
-	db     *pebble.DB
-	writes map[string]write // younger than what engine holds
-	keys   []string         // of writes, in any order
-	engine *pebble.Batch    // nil until something needs it
-	arena  []byte           // values handed out by Get, and those of writes
-}
-
-// maxKept is how many writes the map and the list keep room for between two batches.
-const maxKept = 4096
-
-// write is what became of a key: a value, or nothing.
-type write struct {
-	value   []byte
-	deleted bool
+	g      *generation
+	writes layer         // younger than what engine holds
+	engine *pebble.Batch // over g's database, without anything young between; nil until something needs it
+	arena  []byte        // values handed out by Get
 }
 
 // NewBatch returns the store's one batch, which is empty, on the present state. The one before must have ended.
 func (s *Store) NewBatch() *Batch {
-	s.batch.s, s.batch.db = s, s.current().db
+	s.batch.s, s.batch.g = s, s.current()
 	return s.batch
 }
 
 // Get returns the value of key. It stays valid until the batch ends and must not be changed.
 func (b *Batch) Get(key []byte) ([]byte, bool) {
-	if w, ok := b.writes[string(key)]; ok {
+	if w, ok := b.writes.writes[string(key)]; ok {
 		return w.value, !w.deleted
 	}
-	var r pebble.Reader = b.db
 	if b.engine != nil {
-		r = b.engine
+		return b.read(b.engine, key)
 	}
+	if w, ok := b.g.young.get(key); ok {
+		return w.value, !w.deleted
+	}
+	return b.read(b.g.db, key)
+}
+
+func (b *Batch) read(r pebble.Reader, key []byte) ([]byte, bool) {
 	v, closer, err := r.Get(key)
 	if errors.Is(err, pebble.ErrNotFound) {
 		return nil, false
@@ -68,21 +63,15 @@ func (b *Batch) keep(v []byte) []byte {
 	return b.arena[at:len(b.arena):len(b.arena)]
 }
 
-// Set stores a value. Both slices are copied.
-func (b *Batch) Set(key, value []byte) { b.write(key, write{value: b.keep(value)}) }
+// Set stores a value, which is the store's from now on: do not change it. The key is copied.
+func (b *Batch) Set(key, value []byte) { b.writes.put(key, write{value: value}) }
+
+// Add is Set for a key that the state does not have. The promise saves the engine all knowledge of what is deleted again
+// soon; a false one would leave the key behind when it is deleted.
+func (b *Batch) Add(key, value []byte) { b.writes.put(key, write{value: value, added: true}) }
 
 // Delete removes a key, present or not.
-func (b *Batch) Delete(key []byte) { b.write(key, write{deleted: true}) }
-
-func (b *Batch) write(key []byte, w write) {
-	if _, ok := b.writes[string(key)]; ok {
-		b.writes[string(key)] = w
-		return
-	}
-	k := string(key)
-	b.writes[k] = w
-	b.keys = append(b.keys, k)
-}
+func (b *Batch) Delete(key []byte) { b.writes.put(key, write{deleted: true}) }
 
 // DeleteRange removes all keys from start to below end.
 func (b *Batch) DeleteRange(start, end []byte) {
@@ -92,38 +81,22 @@ func (b *Batch) DeleteRange(start, end []byte) {
 // Scan calls f for the keys from lower to below upper in order until f returns false. The slices are valid during the
 // call only. The scan shows the batch's writes made before it began, not those made inside f.
 func (b *Batch) Scan(lower, upper []byte, f func(key, value []byte) bool) {
+	if b.engine == nil && len(b.writes.writes) == 0 { // also between two batches
+		b.s.must("write", b.g.young.pass(b.g.db, nil))
+		b.s.must("scan", scan(b.g.db, lower, upper, f))
+		return
+	}
 	b.s.must("scan", scan(b.indexed(), lower, upper, f))
 }
 
-// indexed moves the writes so far to a batch of the engine that can be scanned.
+// indexed moves the writes so far to a batch of the engine that knows ranges.
 func (b *Batch) indexed() *pebble.Batch {
 	if b.engine == nil {
-		b.engine = b.db.NewIndexedBatch()
+		b.s.must("write", b.g.young.pass(b.g.db, nil))
+		b.engine = b.g.db.NewIndexedBatch()
 	}
-	b.pass()
+	b.s.must("write", b.writes.passTo(b.engine))
 	return b.engine
-}
-
-// pass gives the engine what was written since the last time, in the order of the keys.
-func (b *Batch) pass() {
-	slices.Sort(b.keys)
-	for _, k := range b.keys {
-		var op *pebble.DeferredBatchOp
-		if w := b.writes[k]; w.deleted {
-			op = b.engine.DeleteDeferred(len(k))
-		} else {
-			op = b.engine.SetDeferred(len(k), len(w.value))
-			copy(op.Value, w.value)
-		}
-		copy(op.Key, k)
-		b.s.must("write", op.Finish())
-	}
-	if len(b.keys) > maxKept { // to clear a map costs what it once held
-		b.writes, b.keys = map[string]write{}, nil
-		return
-	}
-	clear(b.writes)
-	b.keys = b.keys[:0]
 }
 
 // Commit makes the batch the present state at p and ends it. It reaches the disk with the next flush; the raft log
@@ -133,12 +106,11 @@ func (b *Batch) Commit(p Position) {
 	if p.Index <= last.Index || p.Term < last.Term {
 		b.s.must("commit", fmt.Errorf("entry %d of term %d does not follow %d of term %d", p.Index, p.Term, last.Index, last.Term))
 	}
-	if b.engine == nil {
-		b.engine = b.db.NewBatch()
+	if b.engine != nil {
+		b.s.must("commit", b.g.young.commit(b.indexed(), p))
+	} else if b.g.young.put(&b.writes, p) {
+		b.s.must("commit", b.g.young.pass(b.g.db, nil))
 	}
-	b.pass()
-	b.s.must("commit", writePosition(b.engine, p, last))
-	b.s.must("commit", b.engine.Commit(pebble.NoSync))
 	b.s.position.Store(&p)
 	b.Close()
 }
@@ -148,8 +120,8 @@ func (b *Batch) Close() {
 	if b.engine != nil {
 		b.s.must("close batch", b.engine.Close())
 	}
-	clear(b.writes)
-	b.keys, b.engine, b.arena = b.keys[:0], nil, nil
+	b.writes.empty()
+	b.engine, b.arena = nil, nil
 }
 
 // scan walks the keys of r from lower to below upper.

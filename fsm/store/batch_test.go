@@ -3,6 +3,7 @@ package store
 import (
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"testing"
 
@@ -11,11 +12,11 @@ import (
 )
 
 // TestABatchIsAMap: whatever is written, read and scanned in whatever order, a batch shows what a map would, and so does the
-// store afterwards.
+// store after each commit.
 func TestABatchIsAMap(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		f := openStore(t, vfs.NewMem())
-		want := map[string]string{}
+		want, committed := map[string]string{}, map[string]string{}
 		index := uint64(0)
 		key := rapid.Map(rapid.IntRange(0, 9), func(i int) string { return fmt.Sprintf("k%d", i) })
 		b := f.NewBatch()
@@ -40,7 +41,13 @@ func TestABatchIsAMap(t *testing.T) {
 				want[string(k)] = string(v)
 				b.Set(k, v)
 				clear(k) // the batch has its own
-				clear(v)
+			},
+			"add": func(t *rapid.T) {
+				k, v := key.Draw(t, "key"), rapid.StringN(0, 20, -1).Draw(t, "value")
+				if _, ok := want[k]; !ok {
+					want[k] = v
+					b.Add([]byte(k), []byte(v))
+				}
 			},
 			"delete": func(t *rapid.T) {
 				k := key.Draw(t, "key")
@@ -65,26 +72,37 @@ func TestABatchIsAMap(t *testing.T) {
 			"commit": func(*rapid.T) {
 				index++
 				b.Commit(Position{Index: index, Term: 1})
-				b = f.NewBatch()
+				b, committed = f.NewBatch(), maps.Clone(want)
+			},
+			"get committed": func(t *rapid.T) {
+				k := key.Draw(t, "key")
+				v, ok := f.Get([]byte(k))
+				if w, wanted := committed[k]; ok != wanted || string(v) != w {
+					t.Fatalf("the store has %s as %q, %v, want %q, %v", k, v, ok, w, wanted)
+				}
+			},
+			"read": func(t *rapid.T) { // which passes what is young to the engine
+				if got := f.contents(); !maps.Equal(got, committed) {
+					t.Fatalf("a reader sees %v, want %v", got, committed)
+				}
 			},
 		})
 		scan("k", "l")
 		index++
 		b.Commit(Position{Index: index, Term: 1})
+		f.wantState(index, want)
 	})
 }
 
 // One large batch must not make all later ones slow: to clear a map takes as long as it was ever large.
-func TestABatchForgetsThatItWasLarge(t *testing.T) {
-	s := openStore(t, vfs.NewMem())
-	for index, writes := range []int{maxKept + 1, 1} {
-		b := s.NewBatch()
-		for i := range writes {
-			b.Set(fmt.Appendf(nil, "k%d", i), nil)
-		}
-		b.Commit(Position{Index: uint64(index + 1), Term: 1})
+func TestALayerForgetsThatItWasLarge(t *testing.T) {
+	l := newLayer()
+	for i := range maxKept + 1 {
+		l.put(fmt.Appendf(nil, "k%d", i), write{})
 	}
-	if room := cap(s.batch.keys); room > maxKept {
-		t.Errorf("after a batch of %d writes and one of 1 there is room for %d", maxKept+1, room)
+	large := reflect.ValueOf(l.writes).Pointer()
+	l.empty()
+	if reflect.ValueOf(l.writes).Pointer() == large {
+		t.Errorf("after %d writes the map is used again", maxKept+1)
 	}
 }

@@ -3,8 +3,12 @@
 //
 // The raft log is the write-ahead log. Pebble's own is off: a batch is committed in memory and reaches the disk with
 // the next flush, so that after a crash the store holds an exact prefix of the log, and raft hands over the rest again.
-// Every batch also writes the store's Position (index, term and member list), which is why the store always knows
-// which prefix it holds.
+// With what it is given Pebble also gets the store's Position (index, term and member list), which is why the store always
+// knows which prefix it holds.
+//
+// What the latest batches wrote is young: it waits in a map, up to 2 MiB, before Pebble gets it, and what is deleted before
+// that leaves no trace. A message that is sent, received and deleted soon costs Pebble nothing. Whoever takes a Reader, a
+// snapshot or a checkpoint has everything passed on first.
 //
 // The live store is the snapshot. [Store.Snapshots] lists exactly one snapshot, the present position; persisting it is
 // a flush, after which raft may shorten its log; opening it makes a checkpoint of hard links and streams that. A member

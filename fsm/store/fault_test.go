@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -53,7 +54,7 @@ func TestAFullDiskEndsTheProcess(t *testing.T) {
 				case <-stop:
 					return
 				default:
-					f.apply(i, "a", strings.Repeat("x", 1<<20))
+					f.apply(i, fmt.Sprint(i), strings.Repeat("x", 1<<20))
 				}
 			}
 		},

@@ -15,14 +15,19 @@ type generation struct {
 	dir    string
 	number uint64
 	closed chan struct{} // closed after the database is
+	young  young
 
 	mu       sync.Mutex
 	refs     int
 	obsolete bool // replaced: the last holder removes the directory
 }
 
-func newGeneration(o *Options, db *pebble.DB, dir string, number uint64) *generation {
-	return &generation{o: o, db: db, dir: dir, number: number, closed: make(chan struct{}), refs: 1}
+// newGeneration is one whose database holds the state at a position.
+func newGeneration(o *Options, db *pebble.DB, dir string, number uint64, p Position) *generation {
+	return &generation{
+		o: o, db: db, dir: dir, number: number, closed: make(chan struct{}), refs: 1,
+		young: young{writes: newLayer(), position: p, passed: p},
+	}
 }
 
 // acquire takes a reference; false if the database is closed already.

@@ -217,3 +217,22 @@ func TestRestartComesAfterTheInstall(t *testing.T) {
 	}
 	openStore(t, onDisk).wantState(5, map[string]string{"a": "1"})
 }
+
+// The owner looks for due work after a commit. What that scan needed must not outlive an install: the next batch is one
+// of the new state.
+func TestABatchThatWasScannedAfterItsCommitOutlivesNoInstall(t *testing.T) {
+	from := openStore(t, vfs.NewMem())
+	from.apply(9, "a", "new")
+	_, stream := from.stream()
+
+	to := openStore(t, vfs.NewMem())
+	b := to.NewBatch()
+	b.Set([]byte("a"), []byte("old"))
+	b.Commit(at(1))
+	b.Scan([]byte("a"), []byte("z"), func(_, _ []byte) bool { return true })
+	if err := to.install(at(9), stream); err != nil {
+		t.Fatal(err)
+	}
+	to.apply(10, "b", "1")
+	to.wantState(10, map[string]string{"a": "new", "b": "1"})
+}

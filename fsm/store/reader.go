@@ -18,8 +18,22 @@ type Reader struct {
 
 // NewReader returns a reader of the present state. It panics if the store is closed.
 func (s *Store) NewReader() *Reader {
+	r := &Reader{s: s, g: s.acquire()}
+	s.must("write", r.g.young.pass(r.g.db, func() { r.sn = r.g.db.NewSnapshot() }))
+	return r
+}
+
+// Get returns the value of key in the present state, from any goroutine. Unlike a Reader it costs the engine nothing
+// while the key is young. The value must not be changed. It panics if the store is closed.
+func (s *Store) Get(key []byte) ([]byte, bool) {
 	g := s.acquire()
-	return &Reader{s: s, g: g, sn: g.db.NewSnapshot()}
+	defer g.release()
+	if w, ok := g.young.get(key); ok {
+		return w.value, !w.deleted
+	}
+	v, err := get(g.db, string(key)) // what was passed to the engine meanwhile is there
+	s.must("read", err)
+	return v, v != nil
 }
 
 // Get returns a copy of the value of key.

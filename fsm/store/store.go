@@ -37,7 +37,7 @@ func Open(dir string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{o: o, dir: dir, installs: map[string]*install{}, batch: &Batch{writes: map[string]write{}}}
+	s := &Store{o: o, dir: dir, installs: map[string]*install{}, batch: &Batch{writes: newLayer()}}
 	if err := s.o.FS.MkdirAll(dir, 0o700); err != nil {
 		return nil, wrap("create state directory", err)
 	}
@@ -126,7 +126,7 @@ func (s *Store) openGeneration(n uint64) error {
 		return errors.Join(wrap("read install mark", err), db.Close())
 	}
 	s.mu.Lock()
-	s.gen = newGeneration(&s.o, db, dir, n)
+	s.gen = newGeneration(&s.o, db, dir, n, position)
 	s.mu.Unlock()
 	s.position.Store(&position)
 	s.installed.Store(&installed)
@@ -185,6 +185,9 @@ func (s *Store) tryAcquire() (*generation, bool) {
 // flush makes everything applied so far durable.
 func (s *Store) flush(g *generation) error {
 	start := s.o.Now()
+	if err := s.o.limited("flush of the state", func() error { return g.young.pass(g.db, nil) }); err != nil {
+		return err
+	}
 	if err := s.o.limited("flush of the state", g.db.Flush); err != nil {
 		return err
 	}
