@@ -42,6 +42,14 @@ func (r *results) rateRatio(shape, ours, peer string) (float64, bool) {
 	return ratio(a.rate, b.rate, ok && measured)
 }
 
+// costRatio says how much more of the processors a peer's servers take. The rates of one machine also hold what its client
+// takes, which differs.
+func (r *results) costRatio(shape, ours, peer string) (float64, bool) {
+	a, ok := r.figure(shape, ours)
+	b, measured := r.figure(shape, peer)
+	return ratio(b.serverCPU.Seconds(), a.serverCPU.Seconds(), ok && measured)
+}
+
 func p50Ratio(r *results, ours string) (float64, bool) {
 	a, ok := r.figure(sendsOne, ours)
 	b, measured := r.figure(sendsOne, natsAlways)

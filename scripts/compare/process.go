@@ -76,12 +76,17 @@ func killAll(processes []*process) {
 // readyTime is how long a system may take to serve; RabbitMQ takes the longest.
 const readyTime = 3 * time.Minute
 
+// tryTime bounds one try to find out: a request may get lost while a cluster forms.
+const tryTime = 30 * time.Second
+
 // await calls ready until it succeeds. It gives up when one of the processes has ended, and after readyTime.
 func await(ctx context.Context, what string, processes []*process, ready func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, readyTime)
 	defer cancel()
 	for {
-		err := ready(ctx)
+		try, end := context.WithTimeout(ctx, tryTime)
+		err := ready(try)
+		end()
 		if err == nil {
 			return nil
 		}

@@ -26,7 +26,8 @@ func report(r *results, c circumstances) string {
 	fmt.Fprintf(&b, ".\nMedians; rounds: %d, each figure %s. Rates count messages, times are of whole operations.\n", c.options.rounds, c.options.duration)
 	section(&b, "Goals", goalTable(r))
 	section(&b, "Messages a second", rateTable(r))
-	section(&b, "FastQueue / peer, messages a second", ratioTable(r))
+	section(&b, "FastQueue / peer, messages a second", ratioTable(r, r.rateRatio))
+	section(&b, "Peer / FastQueue, processor time of the servers for a message", ratioTable(r, r.costRatio))
 	section(&b, "In full", fullTable(r))
 	section(&b, "Where FastQueue's time goes, 256 connections", budgetTable(r))
 	section(&b, "Loops with messages waiting, 128 clients, one round", waitingTable(r))
@@ -83,7 +84,8 @@ func rateTable(r *results) *table {
 	return t
 }
 
-func ratioTable(r *results) *table {
+// ratioTable has a ratio for each of ours and each peer: value is called with the names of a shape and of both.
+func ratioTable(r *results, value func(shape, our, peer string) (float64, bool)) *table {
 	t := &table{text: 1}
 	ours, peers := r.sides()
 	head := []string{""}
@@ -100,8 +102,8 @@ func ratioTable(r *results) *table {
 		row := []string{s.title}
 		for _, our := range ours {
 			for _, peer := range peers {
-				value, measured := r.rateRatio(s.name, our.name, peer.name)
-				row = append(row, map[bool]string{true: fmt.Sprintf("%.2f", value), false: ""}[measured])
+				ratio, measured := value(s.name, our.name, peer.name)
+				row = append(row, map[bool]string{true: fmt.Sprintf("%.2f", ratio), false: ""}[measured])
 			}
 		}
 		t.add(row...)
