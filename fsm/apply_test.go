@@ -99,18 +99,18 @@ func TestCommandsOfAnInvalidatedTokenAreRefused(t *testing.T) {
 
 func TestReceiptHandlesCannotBeGuessed(t *testing.T) {
 	r := &fsmpb.Receipt{Queue: 7, Sequence: 9, Delivery: 2}
-	handle := EncodeReceipt([]byte("key"), r)
-	got, ok := DecodeReceipt([]byte("key"), handle)
+	handle := NewReceipts([]byte("key")).Encode(r)
+	got, ok := NewReceipts([]byte("key")).Decode(handle)
 	if !ok || got.Queue != 7 || got.Sequence != 9 || got.Delivery != 2 {
 		t.Fatalf("decoded %v, %v", got, ok)
 	}
-	if _, ok := DecodeReceipt([]byte("another key"), handle); ok {
+	if _, ok := NewReceipts([]byte("another key")).Decode(handle); ok {
 		t.Error("a handle of another cluster is accepted")
 	}
 	for i := range handle {
 		b := []byte(handle)
 		b[i] ^= 1
-		if _, ok := DecodeReceipt([]byte("key"), string(b)); ok {
+		if _, ok := NewReceipts([]byte("key")).Decode(string(b)); ok {
 			t.Errorf("a handle with character %d changed is accepted", i)
 		}
 	}
@@ -120,10 +120,10 @@ func TestReceiptHandlesCannotBeGuessed(t *testing.T) {
 }
 
 func FuzzDecodeReceipt(f *testing.F) {
-	f.Add(EncodeReceipt([]byte("key"), &fsmpb.Receipt{Queue: 1, Sequence: 2, Delivery: 3}))
+	f.Add(NewReceipts([]byte("key")).Encode(&fsmpb.Receipt{Queue: 1, Sequence: 2, Delivery: 3}))
 	f.Add("")
 	f.Fuzz(func(t *testing.T, handle string) {
-		if r, ok := DecodeReceipt([]byte("key"), handle); ok && EncodeReceipt([]byte("key"), r) != handle {
+		if r, ok := NewReceipts([]byte("key")).Decode(handle); ok && NewReceipts([]byte("key")).Encode(r) != handle {
 			t.Errorf("%q is another spelling of a handle", handle)
 		}
 	})

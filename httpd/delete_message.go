@@ -66,16 +66,16 @@ func (s *Server) receipts(ctx context.Context, handles []string) ([]*fsmpb.Recei
 		return nil, err
 	}
 	receipts := make([]*fsmpb.Receipt, len(handles))
-	fresh := false
+	coder, fresh := fsm.NewReceipts(keys.GetReceiptKey()), false
 	for i, h := range handles {
-		receipt, ok := fsm.DecodeReceipt(keys.GetReceiptKey(), h)
+		receipt, ok := coder.Decode(h)
 		if !ok && !fresh {
 			// This node's copy of the key may be old.
 			if keys, err = s.leaderKeys(ctx); err != nil {
 				return nil, err
 			}
-			fresh = true
-			receipt, ok = fsm.DecodeReceipt(keys.GetReceiptKey(), h)
+			coder, fresh = fsm.NewReceipts(keys.GetReceiptKey()), true
+			receipt, ok = coder.Decode(h)
 		}
 		if !ok {
 			receipt = &fsmpb.Receipt{}

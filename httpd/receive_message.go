@@ -197,6 +197,7 @@ func receiptOf(received *fsmpb.ReceiveResult, d *fsmpb.Delivery) *fsmpb.Receipt 
 // answerReceived makes the answer of what was taken. A delivery without content was purged meanwhile.
 func answerReceived(receiptKey []byte, received *fsmpb.ReceiveResult, system []string) (receivedMessages, error) {
 	out := receivedMessages{Messages: make([]receivedMessage, 0, len(received.GetDeliveries()))}
+	receipts := fsm.NewReceipts(receiptKey)
 	for _, d := range received.GetDeliveries() {
 		if d.GetMessage() == nil {
 			continue
@@ -209,7 +210,7 @@ func answerReceived(receiptKey []byte, received *fsmpb.ReceiveResult, system []s
 			ID:            fsm.MessageID(received.GetQueue(), d.GetSequence()),
 			Body:          content.GetBody(),
 			Attributes:    content.GetAttributes(),
-			ReceiptHandle: fsm.EncodeReceipt(receiptKey, receiptOf(received, d)),
+			ReceiptHandle: receipts.Encode(receiptOf(received, d)),
 
 			SystemAttributes: systemAttributes(system, d),
 		})
