@@ -34,7 +34,7 @@ func TestTheReportJudgesTheGoals(t *testing.T) {
 		"2.00, **not met**: 100 % too much", // p50 of one connection
 		"1.50, **not met**: 20 % too much",  // time of a loop behind ten million messages
 		"300.00, met",                       // MB while they were sent
-		"0.75", // processor time of a send over one connection
+		"0.75",                              // processor time of a send over one connection
 		"12,000-20,000", "FastQueue (wal) v1; NATS v2.",
 	} {
 		if !strings.Contains(text, want) {
