@@ -113,6 +113,20 @@ func BenchmarkCycle(b *testing.B) {
 	}
 }
 
+// BenchmarkBacklog measures sends that nobody receives, as many to an entry as a busy leader takes: the time of one.
+func BenchmarkBacklog(b *testing.B) {
+	q := openBench(b, 0)
+	sends := make([]*fsmpb.Command, cyclesPerEntry)
+	for i := range sends {
+		sends[i] = sendMany(1)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		q.apply(sends...)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*cyclesPerEntry), "ns/send")
+}
+
 // BenchmarkPrincipal compares sends, 64 to an entry, whose sender came with an access token and with an API key, the two
 // alternating in one process. Each entry uses one key, or as many keys as it has commands, out of 1,000.
 func BenchmarkPrincipal(b *testing.B) {

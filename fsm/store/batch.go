@@ -22,6 +22,9 @@ type Batch struct {
 	arena  []byte        // values handed out by Get
 }
 
+// batchWrites is for how many writes a batch keeps room.
+const batchWrites = 4096
+
 // NewBatch returns the store's one batch, which is empty, on the present state. The one before must have ended.
 func (s *Store) NewBatch() *Batch {
 	s.batch.s, s.batch.g = s, s.current()
@@ -30,7 +33,7 @@ func (s *Store) NewBatch() *Batch {
 
 // Get returns the value of key. It stays valid until the batch ends and must not be changed.
 func (b *Batch) Get(key []byte) ([]byte, bool) {
-	if w, ok := b.writes.writes[string(key)]; ok {
+	if w, ok := b.writes.get(key); ok {
 		return w.value, !w.deleted
 	}
 	if b.engine != nil {
@@ -81,7 +84,7 @@ func (b *Batch) DeleteRange(start, end []byte) {
 // Scan calls f for the keys from lower to below upper in order until f returns false. The slices are valid during the
 // call only. The scan shows the batch's writes made before it began, not those made inside f.
 func (b *Batch) Scan(lower, upper []byte, f func(key, value []byte) bool) {
-	if b.engine == nil && len(b.writes.writes) == 0 { // also between two batches
+	if b.engine == nil && len(b.writes.places) == 0 { // also between two batches
 		b.s.must("write", b.g.young.pass(b.g.db, nil))
 		b.s.must("scan", scan(b.g.db, lower, upper, f))
 		return

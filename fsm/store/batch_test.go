@@ -96,13 +96,14 @@ func TestABatchIsAMap(t *testing.T) {
 
 // One large batch must not make all later ones slow: to clear a map takes as long as it was ever large.
 func TestALayerForgetsThatItWasLarge(t *testing.T) {
-	l := newLayer()
-	for i := range maxKept + 1 {
+	const kept = 100
+	l := newLayer(kept)
+	for i := range kept + 1 {
 		l.put(fmt.Appendf(nil, "k%d", i), write{})
 	}
-	large := reflect.ValueOf(l.writes).Pointer()
+	large := reflect.ValueOf(l.places).Pointer()
 	l.empty()
-	if reflect.ValueOf(l.writes).Pointer() == large {
-		t.Errorf("after %d writes the map is used again", maxKept+1)
+	if reflect.ValueOf(l.places).Pointer() == large || cap(l.writes) > kept {
+		t.Errorf("after %d writes the map is used again", kept+1)
 	}
 }

@@ -26,7 +26,7 @@ type generation struct {
 func newGeneration(o *Options, db *pebble.DB, dir string, number uint64, p Position) *generation {
 	return &generation{
 		o: o, db: db, dir: dir, number: number, closed: make(chan struct{}), refs: 1,
-		young: young{writes: newLayer(), position: p, passed: p},
+		young: young{writes: newLayer(2 * maxYoungBytes / writeOverhead), position: p, passed: p},
 	}
 }
 

@@ -1,7 +1,7 @@
 package store
 
 import (
-	"maps"
+	"cmp"
 	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -9,12 +9,15 @@ import (
 
 // layer is a set of writes over something that holds the keys already: another layer, or the engine.
 type layer struct {
-	writes map[string]write
-	bytes  int // about what the writes take in memory
+	places map[string]int32 // of keys in writes
+	writes []write          // in the order in which their keys came; the places of those that have gone are empty
+	bytes  int              // about what the writes take in memory
+	kept   int              // for how many at most there is room when the layer is emptied: to clear a map costs what it once held
 }
 
 // write is what became of a key: a value, or nothing.
 type write struct {
+	key     string // empty: gone
 	value   []byte
 	deleted bool
 	added   bool // what lies below has no such key: once the value is deleted nothing remains to be written
@@ -23,75 +26,117 @@ type write struct {
 // writeOverhead is about what one write takes beside its key and value.
 const writeOverhead = 96
 
-// maxKept is how many writes a layer keeps room for when it is emptied: to clear a map costs what it once held.
-const maxKept = 4096
+func newLayer(kept int) layer { return layer{places: map[string]int32{}, kept: kept} }
 
-func newLayer() layer { return layer{writes: map[string]write{}} }
+// size is about what w takes in memory.
+func (w *write) size() int { return writeOverhead + len(w.key) + len(w.value) }
 
-// put makes w what became of key. The key is copied unless the layer has it; the value is kept.
+// get returns what became of a key; false if nothing did.
+func (l *layer) get(key []byte) (write, bool) {
+	if at, ok := l.places[string(key)]; ok {
+		return l.writes[at], true
+	}
+	return write{}, false
+}
+
+// put makes w, which has no key yet, what became of key. The key is copied unless the layer has it; the value is kept.
 func (l *layer) put(key []byte, w write) {
-	old, ok := l.writes[string(key)]
-	if !ok {
-		l.set(string(key), w, 0)
+	if at, ok := l.places[string(key)]; ok {
+		l.follow(at, w)
 		return
 	}
-	l.follow(string(key), w, old)
+	w.key = string(key)
+	l.append(w)
 }
 
 // merge puts what another layer, which lies over this one, holds.
 func (l *layer) merge(above *layer) {
-	for key, w := range above.writes {
-		if old, ok := l.writes[key]; ok {
-			l.follow(key, w, old)
+	for _, w := range above.writes {
+		if w.key == "" {
+			continue
+		}
+		if at, ok := l.places[w.key]; ok {
+			l.follow(at, w)
 		} else {
-			l.set(key, w, 0)
+			l.append(w)
 		}
 	}
 }
 
-// follow puts w where the layer has an older write of the key.
-func (l *layer) follow(key string, w, old write) {
-	if w.deleted && old.added {
-		delete(l.writes, key)
-		l.bytes -= writeOverhead + len(key) + len(old.value)
-		return
+func (l *layer) append(w write) {
+	if len(l.writes) > 1_000 && len(l.writes) > 2*len(l.places) {
+		l.tidy()
 	}
-	w.added = old.added
-	l.set(key, w, writeOverhead+len(key)+len(old.value))
+	l.places[w.key] = int32(len(l.writes))
+	l.writes = append(l.writes, w)
+	l.bytes += w.size()
 }
 
-func (l *layer) set(key string, w write, before int) {
-	l.writes[key] = w
-	l.bytes += writeOverhead + len(key) + len(w.value) - before
+// follow puts w where the layer has an older write of the same key.
+func (l *layer) follow(at int32, w write) {
+	old := &l.writes[at]
+	l.bytes -= old.size()
+	if w.deleted && old.added {
+		delete(l.places, old.key)
+		*old = write{}
+		return
+	}
+	w.key, w.added = old.key, old.added
+	*old = w
+	l.bytes += w.size()
+}
+
+// tidy removes the places of what has gone.
+func (l *layer) tidy() {
+	l.writes = slices.DeleteFunc(l.writes, func(w write) bool { return w.key == "" })
+	for at, w := range l.writes {
+		l.places[w.key] = int32(at)
+	}
 }
 
 // passTo writes everything to a batch of the engine and empties the layer. The order is that of the keys: the engine's
-// memory table finds the place of a key that follows the last one at once.
+// memory table finds the place of a key that follows the last one at once. Inside a table keys mostly come in their order.
 func (l *layer) passTo(b *pebble.Batch) error {
-	keys := slices.AppendSeq(make([]string, 0, len(l.writes)), maps.Keys(l.writes))
-	slices.Sort(keys)
-	for _, k := range keys {
-		var op *pebble.DeferredBatchOp
-		if w := l.writes[k]; w.deleted {
-			op = b.DeleteDeferred(len(k))
-		} else {
-			op = b.SetDeferred(len(k), len(w.value))
-			copy(op.Value, w.value)
+	var tables [256][]write
+	for _, w := range l.writes {
+		if w.key != "" {
+			tables[w.key[0]] = append(tables[w.key[0]], w)
 		}
-		copy(op.Key, k)
-		if err := op.Finish(); err != nil {
-			return err
+	}
+	byKey := func(a, b write) int { return cmp.Compare(a.key, b.key) }
+	for _, table := range tables {
+		if !slices.IsSortedFunc(table, byKey) {
+			slices.SortFunc(table, byKey)
+		}
+		for _, w := range table {
+			if err := w.passTo(b); err != nil {
+				return err
+			}
 		}
 	}
 	l.empty()
 	return nil
 }
 
-func (l *layer) empty() {
-	if len(l.writes) > maxKept {
-		l.writes = map[string]write{}
+func (w *write) passTo(b *pebble.Batch) error {
+	var op *pebble.DeferredBatchOp
+	if w.deleted {
+		op = b.DeleteDeferred(len(w.key))
 	} else {
+		op = b.SetDeferred(len(w.key), len(w.value))
+		copy(op.Value, w.value)
+	}
+	copy(op.Key, w.key)
+	return op.Finish()
+}
+
+func (l *layer) empty() {
+	if cap(l.writes) > l.kept {
+		l.places, l.writes = map[string]int32{}, nil
+	} else {
+		clear(l.places)
 		clear(l.writes)
+		l.writes = l.writes[:0]
 	}
 	l.bytes = 0
 }

@@ -37,7 +37,7 @@ func Open(dir string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{o: o, dir: dir, installs: map[string]*install{}, batch: &Batch{writes: newLayer()}}
+	s := &Store{o: o, dir: dir, installs: map[string]*install{}, batch: &Batch{writes: newLayer(batchWrites)}}
 	if err := s.o.FS.MkdirAll(dir, 0o700); err != nil {
 		return nil, wrap("create state directory", err)
 	}

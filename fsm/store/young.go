@@ -27,8 +27,7 @@ type young struct {
 func (y *young) get(key []byte) (write, bool) {
 	y.mu.RLock()
 	defer y.mu.RUnlock()
-	w, ok := y.writes.writes[string(key)]
-	return w, ok
+	return y.writes.get(key)
 }
 
 // put takes in a batch that led to a position and says whether the writes have become too many.
@@ -53,7 +52,7 @@ func (y *young) pass(db *pebble.DB, then func()) error {
 	y.mu.Lock()
 	defer y.mu.Unlock()
 	if y.position.Index != y.passed.Index {
-		b := db.NewBatch()
+		b := db.NewBatchWithSize(y.writes.bytes)
 		if err := y.writes.passTo(b); err != nil {
 			return err
 		}
