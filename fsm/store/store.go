@@ -185,10 +185,13 @@ func (s *Store) tryAcquire() (*generation, bool) {
 // flush makes everything applied so far durable.
 func (s *Store) flush(g *generation) error {
 	start := s.o.Now()
-	if err := s.o.limited("flush of the state", func() error { return g.young.pass(g.db, nil) }); err != nil {
-		return err
-	}
-	if err := s.o.limited("flush of the state", g.db.Flush); err != nil {
+	err := s.o.limited("flush of the state", func() error {
+		if err := g.young.pass(g.db, nil); err != nil {
+			return err
+		}
+		return g.db.Flush()
+	})
+	if err != nil {
 		return err
 	}
 	took := s.o.Now().Sub(start)
