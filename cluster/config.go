@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
+
+	"github.com/fastqueue/fastqueue/cluster/logstore"
 )
 
 // Exit codes of a process that ends itself, so that its supervisor and its operator can tell why.
@@ -48,6 +50,9 @@ type Config struct {
 	// step is called between the named steps of a change of the members, where a crash could separate them; tests only.
 	step func(name string)
 
+	// wrapLog stands between a node and its log; tests only.
+	wrapLog func(logstore.Store) logstore.Store
+
 	// unbuffered takes raft's buffer of proposals away: what is in it when raft is shut down is never answered, and whoever
 	// waits for that never ends, which the bubble of a test does not accept; tests only.
 	unbuffered bool
@@ -81,6 +86,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Dial == nil {
 		c.Dial = (&net.Dialer{}).DialContext
+	}
+	if c.wrapLog == nil {
+		c.wrapLog = func(s logstore.Store) logstore.Store { return s }
 	}
 	if c.step == nil {
 		c.step = func(string) {}

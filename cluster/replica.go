@@ -32,7 +32,7 @@ type replica struct {
 	port   *transport.Port
 
 	fsm       *fsm.FSM
-	logs      logstore.Store
+	logs      *leaderLog
 	streams   *raftStreams
 	transport *steadyTransport
 	raft      *raft.Raft
@@ -56,13 +56,13 @@ func openReplica(c Config, id string, port *transport.Port, bootstrap bool) (*re
 	}
 	r.ctx, r.stop = context.WithCancel(context.Background())
 	fatal := func(err error) { c.Exit(ExitStorage, storageAdvice(c.DataDir, err)) }
-	var err error
-	r.logs, err = logstore.Open(filepath.Join(c.DataDir, logDir), logstore.Kind(c.LogStore), logstore.Options{
+	logs, err := logstore.Open(filepath.Join(c.DataDir, logDir), logstore.Kind(c.LogStore), logstore.Options{
 		Logger: c.Logger.Named("log"), Fatal: fatal, SegmentBytes: c.SegmentBytes, Observe: c.Metrics.wrote,
 	})
 	if err != nil {
 		return nil, storageError(c.DataDir, fmt.Errorf("open log: %w", err))
 	}
+	r.logs = newLeaderLog(c.wrapLog(logs), r.leads)
 	r.fsm, err = fsm.Open(filepath.Join(c.DataDir, stateDir), fsm.Options{
 		Logger: c.Logger.Named("state"), Fatal: fatal, Restart: c.Restart, Log: r.logs, OnCommit: r.wakeWaiters,
 		Clock: time.Now, OnFlush: c.Metrics.flushed,
@@ -89,14 +89,15 @@ func (r *replica) start(bootstrap bool) error {
 		return fmt.Errorf("check log against state: %w", err)
 	}
 	r.streams = &raftStreams{StreamLayer: r.port.RaftLayer(), open: map[*raftStream]bool{}}
-	r.transport = &steadyTransport{memberTransport: newRaftTransport(r.streams, quieter{r.log.Named("raft")})}
+	r.transport = &steadyTransport{memberTransport: newRaftTransport(r.streams, quieter{r.log.Named("raft")}), written: r.logs.written}
 	config := r.raftConfig()
 	if bootstrap {
 		if err := r.bootstrap(config); err != nil {
 			return err
 		}
 	}
-	started, err := raft.NewRaft(config, measuredFSM{r.fsm, r.config.Metrics.applySeconds}, r.logs, r.logs, r.fsm.Snapshots(), r.transport)
+	machine := writtenFSM{measuredFSM{r.fsm, r.config.Metrics.applySeconds}, r.logs}
+	started, err := raft.NewRaft(config, machine, r.logs, r.logs, r.fsm.Snapshots(), r.transport)
 	if err != nil {
 		return fmt.Errorf("start raft: %w", err)
 	}
@@ -191,6 +192,12 @@ func (r *replica) observeLeader() {
 func (r *replica) leader() string {
 	_, id := r.raft.LeaderWithID()
 	return string(id)
+}
+
+// leads tells whether raft says that this node leads. It can be asked while raft starts.
+func (r *replica) leads() bool {
+	started := r.transport.raft.Load()
+	return started != nil && started.State() == raft.Leader
 }
 
 // voters are the ids of all voters in the latest configuration.

@@ -19,7 +19,8 @@ const steadyPause = 100 * time.Millisecond
 // an election timeout between them, and needs to know.
 type steadyTransport struct {
 	memberTransport
-	raft atomic.Pointer[raft.Raft] // set when raft has started
+	raft    atomic.Pointer[raft.Raft] // set when raft has started
+	written func() uint64             // leaderLog.written
 }
 
 // memberTransport is what raft uses of a transport.
@@ -33,6 +34,7 @@ func (t *steadyTransport) AppendEntries(id raft.ServerID, at raft.ServerAddress,
 	if isHeartbeat(args) {
 		return t.memberTransport.AppendEntries(id, at, args, resp)
 	}
+	args.LeaderCommitIndex = min(args.LeaderCommitIndex, t.written())
 	return t.persist(id, at, args, resp)
 }
 

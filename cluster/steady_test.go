@@ -3,6 +3,7 @@ package cluster
 import (
 	"fmt"
 	"io"
+	"math"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -61,7 +62,7 @@ func newRaftGroup(t *testing.T, n int) *raftGroup {
 		c := raft.DefaultConfig()
 		c.LocalID, c.Logger, c.TrailingLogs = servers[i].ID, hclog.NewNullLogger(), 10
 		store, snapshots, f := raft.NewInmemStore(), raft.NewInmemSnapshotStore(), new(countingFSM)
-		wire := &steadyTransport{memberTransport: g.wires[i]}
+		wire := &steadyTransport{memberTransport: g.wires[i], written: func() uint64 { return math.MaxUint64 }}
 		if err := raft.BootstrapCluster(c, store, store, snapshots, wire, raft.Configuration{Servers: servers}); err != nil {
 			t.Fatal(err)
 		}
