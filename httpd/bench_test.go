@@ -11,7 +11,7 @@ import (
 	"github.com/fastqueue/fastqueue/fsm/fsmpb"
 )
 
-// benchNode answers at once: what is measured is the HTTP layer alone, without net/http's connection.
+// benchNode answers at once: what is measured is the HTTP layer alone, without its connection.
 type benchNode struct {
 	*fakeNode
 	result *fsmpb.Result

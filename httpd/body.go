@@ -202,7 +202,7 @@ func bodyError(err error, most int64) error {
 // everything: they would see a broken connection instead. A client that waits for "100 Continue" has not sent anything.
 func discardBody(r *request) {
 	if r.http.Header.Get("Expect") != "" || r.http.ContentLength > maxDiscardBytes {
-		return // net/http closes the connection behind the answer
+		return // the connection ends behind the answer
 	}
 	// An error is one of the connection, which the answer then meets as well.
 	_, _ = io.CopyN(io.Discard, r.http.Body, maxDiscardBytes)

@@ -222,7 +222,7 @@ func TestConnectionsAreLimited(t *testing.T) {
 	}
 }
 
-// TestHugeHeaderIsRefused by net/http itself, in plain text.
+// TestHugeHeaderIsRefused before any handler sees the request, in plain text.
 func TestHugeHeaderIsRefused(t *testing.T) {
 	a := listening(t, Limits{HeaderBytes: 1 << 10})
 	conn := a.dial()

@@ -15,6 +15,6 @@
 // without a leader look there first who is asking (check_principal.go), and so do big bodies that come with an API key,
 // before memory is taken for them (body.go).
 //
-// A Server owns its listener, its cache of parsed tokens and its password hasher; handlers run on net/http's goroutines and
-// share nothing else. Package cluster implements Node; cmd connects the two.
+// A Server owns its listener, its cache of parsed tokens and its password hasher; handlers run on the goroutines of
+// their connections (package http1) and share nothing else. Package cluster implements Node; cmd connects the two.
 package httpd

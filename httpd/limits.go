@@ -11,7 +11,7 @@ type Limits struct {
 	Read        time.Duration // to the end of its body
 	Write       time.Duration // from the end of the header: holds a slow body, the longest wait for messages and the answer
 	Idle        time.Duration // between two requests
-	HeaderBytes int           // net/http adds 4 KiB and answers 431 in plain text
+	HeaderBytes int           // 4 KiB more may pass; then it is 431, in plain text
 	Connections int           // more wait in the kernel's queue until one ends
 	Answer      time.Duration // to write an answer, and a tenth of it more for each MiB
 	BodyBytes   int64         // bodies of all requests in progress together, a quarter of it for strangers; more are refused as overloaded

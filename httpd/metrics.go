@@ -2,7 +2,6 @@ package httpd
 
 import (
 	"errors"
-	"net"
 	"net/http"
 	"os"
 
@@ -131,16 +130,6 @@ func (m *Metrics) resolve(rejected, attempts, tokens *prometheus.CounterVec) {
 func (m *Metrics) proved(by method, ok bool) {
 	if c := m.auth[attempt{by, ok}]; c != nil {
 		c.Inc()
-	}
-}
-
-// connection follows one connection; it is net/http's ConnState.
-func (m *Metrics) connection(_ net.Conn, state http.ConnState) {
-	switch state {
-	case http.StateNew:
-		m.connections.Inc()
-	case http.StateClosed, http.StateHijacked:
-		m.connections.Dec()
 	}
 }
 

@@ -116,7 +116,7 @@ func TestMetricsOfConnections(t *testing.T) {
 	}
 	deadline := time.Now().Add(20 * time.Second)
 	for _, name := range []string{"http_connections", "http_in_flight"} {
-		for a.shown()[name] != 0 { // net/http says so after Close has returned
+		for a.shown()[name] != 0 { // a request ends behind its answer
 			if time.Now().After(deadline) {
 				t.Fatalf("after the end %s is %v", name, a.shown()[name])
 			}
@@ -263,7 +263,7 @@ func TestMetricsOfRefusalsThatProtectTheNode(t *testing.T) {
 // TestMetricsOfSlowClients: a body that does not come in time is counted, one whose client hangs up is not.
 func TestMetricsOfSlowClients(t *testing.T) {
 	a := newAPI(t)
-	a.server.addr, a.server.http.ReadTimeout = "127.0.0.1:0", 50*time.Millisecond
+	a.server.addr, a.server.http.Read = "127.0.0.1:0", 50*time.Millisecond
 	if err := a.server.Open(); err != nil {
 		t.Fatal(err)
 	}
@@ -308,7 +308,7 @@ func TestMetricNamesFollowTheRules(t *testing.T) {
 	}
 }
 
-// TestMethodsAreBounded: every word is a method to net/http.
+// TestMethodsAreBounded: every word is a method on the wire.
 func TestMethodsAreBounded(t *testing.T) {
 	if got := methodLabel("BREW"); got != "other" {
 		t.Errorf("BREW is %q", got)

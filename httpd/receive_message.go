@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"time"
 
@@ -133,13 +132,6 @@ func deleteOutcomes(handles []string, refused []*fsmpb.Error) ([]deleteOutcome, 
 // receive takes messages, for which it has more time than other requests. Messages that come when the client has already
 // gone are given back.
 func (s *Server) receive(r *request, cmd *fsmpb.Command, wait time.Duration) (*fsmpb.ReceiveResult, error) {
-	if wait > 0 {
-		// The deadline for reading the request would end the wait of a client whose body came slowly.
-		err := http.NewResponseController(r.writer).SetReadDeadline(time.Time{})
-		if err != nil && !errors.Is(err, http.ErrNotSupported) {
-			return nil, fmt.Errorf("connection deadline: %w", err)
-		}
-	}
 	ctx, cancel := context.WithTimeout(r.ctx, wait+requestTime)
 	defer cancel()
 	result, err := s.node.Receive(ctx, cmd, wait)

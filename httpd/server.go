@@ -4,15 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log"
 	"net"
 	"net/http"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/net/netutil"
 
 	"github.com/fastqueue/fastqueue/auth"
+	"github.com/fastqueue/fastqueue/httpd/http1"
 )
 
 // Config is what a Server needs to know.
@@ -53,7 +52,7 @@ type Server struct {
 
 	addr     string
 	limits   Limits
-	http     *http.Server
+	http     *http1.Server
 	listener net.Listener // set by Open
 	failed   chan error
 }
@@ -78,22 +77,18 @@ func newServer(cfg Config, node Node, table []route) *Server {
 	if s.hasher == nil {
 		s.hasher = auth.NewHasher()
 	}
-	s.http = &http.Server{
-		Handler:           s.engine(table),
-		ReadHeaderTimeout: s.limits.ReadHeader,
-		ReadTimeout:       s.limits.Read,
-		WriteTimeout:      s.limits.Write,
-		IdleTimeout:       s.limits.Idle,
-		MaxHeaderBytes:    s.limits.HeaderBytes,
-		ErrorLog:          s.connectionLog(),
-		ConnState:         s.metrics.connection,
+	s.http = &http1.Server{
+		Handler:     s.engine(table),
+		Logger:      s.logger,
+		ReadHeader:  s.limits.ReadHeader,
+		Read:        s.limits.Read,
+		Write:       s.limits.Write,
+		Idle:        s.limits.Idle,
+		HeaderBytes: s.limits.HeaderBytes,
+		Connections: s.limits.Connections,
+		Opened:      func(by int) { s.metrics.connections.Add(float64(by)) },
 	}
 	return s
-}
-
-// connectionLog takes net/http's complaints about single connections, which are the clients' affair.
-func (s *Server) connectionLog() *log.Logger {
-	return s.logger.StandardLogger(&hclog.StandardLoggerOptions{ForceLevel: hclog.Debug})
 }
 
 // Open listens and begins to answer. A port that is taken or an address that is not this machine's is an error.
@@ -104,7 +99,7 @@ func (s *Server) Open() error {
 	}
 	s.listener = l
 	go func() {
-		if err := s.http.Serve(netutil.LimitListener(l, s.limits.Connections)); !errors.Is(err, http.ErrServerClosed) {
+		if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 			s.failed <- fmt.Errorf("http server: %w", err)
 		}
 	}()
