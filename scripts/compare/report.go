@@ -136,18 +136,21 @@ func columns(f figure) []string {
 
 func waitingTable(r *results) *table {
 	t := &table{text: 1}
-	t.add("", "waiting", "messages/s", "p50", "p99", "p99.9", "CPU s/million: servers", "client", "RssAnon MB", "VmHWM MB", "bytes written/message", "failed",
+	t.add("", "waiting", "quiet after s", "messages/s", "p50", "p99", "p99.9", "CPU s/million: servers", "client", "RssAnon MB", "VmHWM MB", "bytes written/message", "failed",
 		"RssAnon MB while filled", "restart s")
 	for _, c := range r.contenders {
 		for _, w := range r.waiting[c.name] {
-			filling, restart := "", ""
+			filling, rested, restart := "", "", ""
 			if w.waiting > 0 {
-				filling = megabytes(w.filling)
+				filling, rested = megabytes(w.filling), "at once"
+			}
+			if w.rested > 0 {
+				rested = fmt.Sprintf("%.0f", w.rested.Seconds())
 			}
 			if w.restart > 0 {
 				restart = fmt.Sprintf("%.1f", w.restart.Seconds())
 			}
-			t.add(slices.Concat([]string{c.title, thousands(float64(w.waiting)), thousands(w.rate)}, columns(w.figure), []string{filling, restart})...)
+			t.add(slices.Concat([]string{c.title, thousands(float64(w.waiting)), rested, thousands(w.rate)}, columns(w.figure), []string{filling, restart})...)
 		}
 	}
 	return t

@@ -8,13 +8,18 @@ import (
 	"time"
 )
 
-// fillers is how many connections fill the queue.
-const fillers = 64
+const (
+	fillers = 64 // connections that fill the queue
+
+	restLimit  = 10 * time.Minute // that servers get to finish what a fill has left them
+	restWindow = 5 * time.Second  // in which they use less than a twentieth of one processor then
+)
 
 // waitingFigure is what loops cost while messages wait.
 type waitingFigure struct {
 	figure
 	waiting int           // messages
+	rested  time.Duration // after the fill, until the servers were quiet; 0: the loops began at once
 	filling int64         // bytes, the peak of RssAnon of the largest node while they were sent
 	restart time.Duration // from the order to stop until all nodes serve again; 0: not measured
 }
@@ -45,6 +50,15 @@ func (r *results) measureBehind(ctx context.Context, o *options, c contender, pr
 	there := 0
 	for _, n := range append([]int{0}, o.waiting...) {
 		w := waitingFigure{waiting: n}
+		loops := func() error {
+			l := &load{system: c.system, disk: r.disk, leader: leader, shape: loopsOf128(), warmUp: o.warmUp(), duration: o.duration}
+			if w.figure, err = l.measure(ctx); err != nil {
+				return err
+			}
+			show(progress, fmt.Sprintf("%d waiting, after %.0f s", n, w.rested.Seconds()), c, l.shape, leader, w.figure)
+			r.waiting[c.name] = append(r.waiting[c.name], w)
+			return nil
+		}
 		if n > there {
 			fill := &load{system: c.system, disk: r.disk, leader: leader, shape: shape{clients: fillers, messages: ten, operate: connection.sendTen}}
 			began := time.Now()
@@ -53,9 +67,14 @@ func (r *results) measureBehind(ctx context.Context, o *options, c contender, pr
 			}
 			fmt.Fprintf(progress, "%s, filled to %d messages in %.0f s\n", c.title, n, time.Since(began).Seconds())
 			there = n
+			if err := loops(); err != nil {
+				return err
+			}
+			if w.rested, err = rest(ctx, c.system.processes()); err != nil {
+				return fmt.Errorf("rest: %w", err)
+			}
 		}
-		l := &load{system: c.system, disk: r.disk, leader: leader, shape: loopsOf128(), warmUp: o.warmUp(), duration: o.duration}
-		if w.figure, err = l.measure(ctx); err != nil {
+		if err := loops(); err != nil {
 			return err
 		}
 		if s, ok := c.system.(restarter); ok && n > 0 {
@@ -63,10 +82,34 @@ func (r *results) measureBehind(ctx context.Context, o *options, c contender, pr
 			if err := s.restart(ctx); err != nil {
 				return fmt.Errorf("restart: %w", err)
 			}
-			w.restart = time.Since(began)
+			r.waiting[c.name][len(r.waiting[c.name])-1].restart = time.Since(began)
 		}
-		show(progress, fmt.Sprintf("%d waiting", n), c, l.shape, leader, w.figure)
-		r.waiting[c.name] = append(r.waiting[c.name], w)
 	}
 	return nil
+}
+
+// rest waits until servers are quiet, and says how long that took.
+func rest(ctx context.Context, servers []*process) (took time.Duration, err error) {
+	m, err := newMeter(servers)
+	if err != nil {
+		return 0, err
+	}
+	began := time.Now()
+	for used := restWindow; used > restWindow/20 && time.Since(began) < restLimit; {
+		before, err := m.used()
+		if err != nil {
+			return 0, err
+		}
+		select {
+		case <-time.After(restWindow):
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		}
+		after, err := m.used()
+		if err != nil {
+			return 0, err
+		}
+		used = after - before
+	}
+	return time.Since(began), nil
 }
