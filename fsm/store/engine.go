@@ -15,8 +15,9 @@ const (
 	// could not read the result.
 	engineFormat = pebble.FormatTableFormatV6
 
-	memTableBytes = 32 << 20
-	openFiles     = 1_000
+	memTableBytes  = 32 << 20
+	firstFileBytes = 2 << 20 // Pebble's default for the top level
+	openFiles      = 1_000
 )
 
 // engineOptions returns Pebble's settings. Errors in its background work go to Fatal at the first call: Pebble itself
@@ -45,6 +46,16 @@ func engineOptions(o *Options, cache *pebble.Cache) *pebble.Options {
 	}
 	for i := range opts.Levels {
 		opts.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
+	}
+	// Files that overlap no others are moved from level to level, not written anew. Messages come in the order of their keys,
+	// so theirs are such files if they hold nothing else and one flush makes one: each table of the key space has files of
+	// its own, and a file at the top may be as large as what is flushed. Below, sizes double as by default.
+	opts.TargetFileSizes[0] = memTableBytes
+	for i := 1; i < len(opts.TargetFileSizes); i++ {
+		opts.TargetFileSizes[i] = firstFileBytes << i
+	}
+	opts.Experimental.SpanPolicyFunc = func(first []byte) (pebble.SpanPolicy, []byte, error) {
+		return pebble.SpanPolicy{}, []byte{first[0] + 1}, nil
 	}
 	return opts
 }
