@@ -20,10 +20,12 @@ import (
 //     only when they are on its disk;
 //   - raft's next entries wait.
 //
-// If the node stops before, the entries are as if it had never got them.
+// If the node stops before, the entries are as if it had never got them. The first entry of a term, raft's LogNoop, is
+// awaited by StoreLogs: what earlier terms left below it counts as committed only with an entry of this term that a majority
+// has on its disks (figure 8 of the raft paper).
 type leaderLog struct {
 	logstore.Store
-	leads func() bool // asked on raft's main loop, which alone changes the answer
+	leads func() bool // whether raft says so now
 
 	mu      sync.Mutex
 	changed *sync.Cond  // the write ended; uses mu
@@ -45,7 +47,7 @@ func (l *leaderLog) StoreLogs(logs []*raft.Log) error {
 	if err := l.settle(); err != nil {
 		return err
 	}
-	if len(logs) == 0 || !l.leads() {
+	if len(logs) == 0 || logs[0].Type == raft.LogNoop || !l.leads() {
 		return l.Store.StoreLogs(logs)
 	}
 	l.mu.Lock()

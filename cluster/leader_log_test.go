@@ -149,6 +149,26 @@ func TestWhatALeaderWritesIsReadAndNothingIsWrittenBefore(t *testing.T) {
 	})
 }
 
+// The first entry of a term must be on the disk before what is below it may count as committed: a majority may have that from
+// an earlier term, and this node, if it stopped, would vote for one that has another entry in its place.
+func TestALeaderHasWrittenTheFirstEntryOfItsTerm(t *testing.T) {
+	onSlowDisk(t, true, func(t *testing.T, l *leaderLog, disk *slowStore) {
+		release := disk.hold()
+		done, result := started(func() error { return l.StoreLogs([]*raft.Log{{Index: 1, Term: 2, Type: raft.LogNoop}}) })
+		if done.Load() {
+			t.Error("a term begins before its first entry is on the disk")
+		}
+		release(nil)
+		synctest.Wait()
+		if !done.Load() || *result != nil {
+			t.Errorf("after the write: done %t, %v", done.Load(), *result)
+		}
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestALeaderTakesNoMoreThanOneWriteAhead(t *testing.T) {
 	onSlowDisk(t, true, func(t *testing.T, l *leaderLog, disk *slowStore) {
 		release := disk.hold()
