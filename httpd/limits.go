@@ -9,7 +9,7 @@ import (
 type Limits struct {
 	ReadHeader  time.Duration // from the first byte of a request to the end of its header
 	Read        time.Duration // to the end of its body
-	Write       time.Duration // from the end of the header: holds a slow body, the longest wait for messages and the answer
+	Write       time.Duration // of an answer that sets no time of its own
 	Idle        time.Duration // between two requests
 	HeaderBytes int           // 4 KiB more may pass; then it is 431, in plain text
 	Connections int           // more wait in the kernel's queue until one ends

@@ -44,6 +44,8 @@ type conn struct {
 	answer response
 	watch  watch
 
+	posted bool // the last request was a POST
+
 	// Of the request that is being read.
 	began time.Time
 	limit time.Duration // since began, when more has to be read; 0: that is set already
@@ -131,7 +133,7 @@ func (r refusal) Error() string { return r.reason }
 
 // read reads the header of a request.
 func (c *conn) read() (*http.Request, error) {
-	if last := c.answer.request; last != nil && last.Method == http.MethodPost {
+	if c.posted {
 		if err := c.skipEmptyLines(); err != nil {
 			return nil, err
 		}
@@ -147,6 +149,7 @@ func (c *conn) read() (*http.Request, error) {
 	if err := check(r); err != nil {
 		return nil, err
 	}
+	c.posted = r.Method == http.MethodPost
 	r = r.WithContext(c.ctx)
 	r.RemoteAddr = c.remote
 	return r, nil

@@ -9,6 +9,6 @@
 //   - There is neither TLS nor HTTP/2, nor are there hijacking, flushing and informational answers.
 //   - The context of a request is its connection's: it ends with the connection or when the client goes, not with the request.
 //     That a client goes is noticed when the request has taken watchAfter.
-//   - An answer without a Content-Length ends with its connection.
+//   - An answer without a Content-Length ends with its connection, and nobody guesses its Content-Type.
 //   - A request without a Host, or with an empty one, is refused.
 package http1

@@ -64,10 +64,11 @@ func (w *response) Write(p []byte) (int, error) {
 		}
 	}
 	if w.left >= 0 {
-		if w.left -= int64(len(p)); w.left < 0 {
+		if int64(len(p)) > w.left {
 			w.last = true
 			return 0, http.ErrContentLength
 		}
+		w.left -= int64(len(p))
 	}
 	return w.out.Write(p)
 }
@@ -98,6 +99,7 @@ func (w *response) writeHeader(length int64) error {
 	if !w.body.drop() || w.left < 0 || strings.EqualFold(w.header.Get("Connection"), "close") || w.conn.server.closing.Load() {
 		w.last = true
 	}
+	w.body.asked = false // it would come in the middle of the answer
 	switch {
 	case w.last:
 		w.header["Connection"] = []string{"close"}
@@ -153,6 +155,6 @@ func (w *response) end() error {
 	}
 	err := w.out.Flush()
 	w.conn.server.putWriter(w.out)
-	w.out = nil
+	w.out, w.request, w.body = nil, nil, nil // an idle connection keeps no request
 	return err
 }

@@ -43,9 +43,9 @@ type Server struct {
 
 // Serve accepts connections until Shutdown or Close; it returns http.ErrServerClosed then.
 func (s *Server) Serve(l net.Listener) error {
-	s.mu.Lock()
-	s.listener, s.open = l, map[*conn]bool{}
-	s.mu.Unlock()
+	if !s.begin(l) {
+		return errors.Join(http.ErrServerClosed, l.Close())
+	}
 	free := make(chan struct{}, s.Connections)
 	pause := firstPause
 	for {
@@ -77,6 +77,14 @@ func (s *Server) Serve(l net.Listener) error {
 			<-free
 		}()
 	}
+}
+
+// begin notes what Shutdown has to close; false if it has been called already.
+func (s *Server) begin(l net.Listener) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.listener, s.open = l, map[*conn]bool{}
+	return !s.closing.Load()
 }
 
 // notClosed is err unless it says that something was closed.

@@ -91,8 +91,10 @@ func TestAnswers(t *testing.T) {
 			func(w http.ResponseWriter, _ *http.Request) {
 				w.Header().Set("Content-Length", "3")
 				_, _ = io.WriteString(w, "abc")
-				if _, err := io.WriteString(w, "d"); !errors.Is(err, http.ErrContentLength) {
-					t.Errorf("a fourth byte of three: %v", err)
+				for range 2 {
+					if _, err := io.WriteString(w, "d"); !errors.Is(err, http.ErrContentLength) {
+						t.Errorf("a fourth byte of three: %v", err)
+					}
 				}
 			},
 			"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc",
@@ -189,6 +191,7 @@ func TestAClientThatGoes(t *testing.T) {
 	for name, request := range map[string]string{
 		"without a body": get + "\r\n",
 		"with a body":    post + "Content-Length: 3\r\n\r\nabc",
+		"with the next":  get + "\r\n\r\n" + get,
 		"second request": get + "First: yes\r\n\r\n" + post + "Content-Length: 3\r\n\r\nabc",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -363,6 +366,23 @@ func TestCloseEndsRequestsInProgress(t *testing.T) {
 	}
 	if err := s.Shutdown(context.Background()); err != nil { // returns when the handler has
 		t.Error(err)
+	}
+}
+
+func TestServeAfterShutdown(t *testing.T) {
+	s := unstarted(tell, nil)
+	if err := s.Shutdown(context.Background()); err != nil {
+		t.Error(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		t.Errorf("Serve: %v", err)
+	}
+	if _, err := l.Accept(); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("the port is open: %v", err)
 	}
 }
 

@@ -54,7 +54,8 @@ func (w *watch) bodyEnded() {
 // start begins to watch if it is time for it. The caller holds the lock.
 func (w *watch) start() {
 	c := w.conn
-	if !w.handling || !w.read || !w.due || w.stopped != nil || c.reader.Buffered() > 0 { // the client is there, with its next request
+	ahead := c.reader.Buffered() // of the next request
+	if !w.handling || !w.read || !w.due || w.stopped != nil || ahead == readBuffer {
 		return
 	}
 	c.limit = 0
@@ -66,7 +67,7 @@ func (w *watch) start() {
 	w.stopped = stopped
 	go func() {
 		defer close(stopped)
-		if _, err := c.reader.Peek(1); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+		if _, err := c.reader.Peek(ahead + 1); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
 			c.gone()
 		}
 	}()
