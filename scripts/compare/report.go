@@ -136,7 +136,7 @@ func columns(f figure) []string {
 
 func waitingTable(r *results) *table {
 	t := &table{text: 1}
-	t.add("", "waiting", "quiet after s", "messages/s", "p50", "p99", "p99.9", "CPU s/million: servers", "client", "RssAnon MB", "VmHWM MB", "bytes written/message", "failed",
+	t.add("", "waiting", "rested s", "messages/s", "p50", "p99", "p99.9", "CPU s/million: servers", "client", "RssAnon MB", "VmHWM MB", "bytes written/message", "failed",
 		"RssAnon MB while filled", "restart s")
 	for _, c := range r.contenders {
 		for _, w := range r.waiting[c.name] {

@@ -11,8 +11,8 @@ import (
 const (
 	fillers = 64 // connections that fill the queue
 
-	restLimit  = 10 * time.Minute // that servers get to finish what a fill has left them
-	restWindow = 5 * time.Second  // in which they use less than a twentieth of one processor then
+	restLimit  = 3 * time.Minute // that servers get to finish what a fill has left them
+	restWindow = 5 * time.Second // in which they use less than a fifth of one processor then: three idle nodes use up to a tenth
 )
 
 // waitingFigure is what loops cost while messages wait.
@@ -95,7 +95,7 @@ func rest(ctx context.Context, servers []*process) (took time.Duration, err erro
 		return 0, err
 	}
 	began := time.Now()
-	for used := restWindow; used > restWindow/20 && time.Since(began) < restLimit; {
+	for used := restWindow; used > restWindow/5 && time.Since(began) < restLimit; {
 		before, err := m.used()
 		if err != nil {
 			return 0, err
