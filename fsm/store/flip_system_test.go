@@ -5,4 +5,4 @@ package store
 import "testing"
 
 // Some minutes of it.
-func TestSystemFlippedBitsAreNoticed(t *testing.T) { flips(t, 10_000) }
+func TestSystemFlippedBitsAreNoticed(t *testing.T) { flips(t, 40_000) }

@@ -14,10 +14,10 @@ import (
 // known any more, or it is refused, or the process ends when the damage is read: it never holds anything else.
 func TestAFlippedBitIsNoticed(t *testing.T) {
 	t.Parallel()
-	flips(t, 60)
+	flips(t, 500)
 }
 
-// flips damages each file so many times.
+// flips damages a state so many times, each file as often as the others.
 func flips(t *testing.T, times int) {
 	fs, contents := smallState(t)
 	dir := testDir + "/g-00000001"
@@ -32,14 +32,14 @@ func flips(t *testing.T, times int) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for range min(int(info.Size())*8, times) {
+		for range min(int(info.Size())*8, 1+times/len(names)) {
 			bit := rng.IntN(int(info.Size()) * 8)
 			clone := fs.CrashClone(vfs.CrashCloneCfg{}) // everything is synced
 			flip(t, clone, dir+"/"+name, bit)
 			outcomes[openFlipped(t, clone, contents, name, bit)]++
 		}
 	}
-	t.Logf("%v", outcomes)
+	t.Logf("%d files: %v", len(names), outcomes)
 	if outcomes["right"] == 0 || outcomes["refused"] == 0 {
 		t.Error("the test has lost its point")
 	}
@@ -86,16 +86,20 @@ func flip(t *testing.T, fs vfs.FS, path string, bit int) {
 func openFlipped(t *testing.T, fs *vfs.MemFS, contents []map[string]string, name string, bit int) (outcome string) {
 	t.Helper()
 	var reported error
+	var f *fixture
 	defer func() {
 		if p := recover(); p != nil {
 			outcome = "ended"
+			if f != nil {
+				f.abandon()
+			}
 			if reported == nil {
 				t.Errorf("%s, bit %d: it panics and has reported nothing: %v", name, bit, p)
 			}
 		}
 	}()
-	f, err := tryOpen(t, fs, func(o *Options) { o.Fatal = func(err error) { reported = err } })
-	if err != nil {
+	var err error
+	if f, err = tryOpen(t, fs, func(o *Options) { o.Fatal = func(err error) { reported = err } }); err != nil {
 		return "refused"
 	}
 	index, got := f.Position().Index, f.contents()
@@ -110,4 +114,11 @@ func openFlipped(t *testing.T, fs *vfs.MemFS, contents []map[string]string, name
 	}
 	t.Errorf("%s, bit %d: the state is at %d and holds %s", name, bit, index, show(got))
 	return "wrong"
+}
+
+// abandon closes the engine under a store that ended in the middle of a read, which keeps an iterator open: its goroutines
+// would look for the statistics of the damaged file for ever.
+func (f *fixture) abandon() {
+	defer func() { _ = recover() }()
+	_ = f.gen.db.Close()
 }

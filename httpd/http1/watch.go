@@ -54,8 +54,11 @@ func (w *watch) bodyEnded() {
 // start begins to watch if it is time for it. The caller holds the lock.
 func (w *watch) start() {
 	c := w.conn
+	if !w.handling || !w.read || !w.due || w.stopped != nil { // the reader is the connection's own goroutine's
+		return
+	}
 	ahead := c.reader.Buffered() // of the next request
-	if !w.handling || !w.read || !w.due || w.stopped != nil || ahead == readBuffer {
+	if ahead == readBuffer {
 		return
 	}
 	c.limit = 0
