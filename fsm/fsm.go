@@ -97,7 +97,7 @@ func (f *FSM) load() error {
 		return err
 	}
 	s.corrupt = f.fatal
-	s.batch = readOnly{r}
+	s.batch = f.store.NewBatch()
 	f.state = s
 	f.hashes.reset(f.store.Position().Index)
 	f.keys.Store(nil)
@@ -137,9 +137,8 @@ func (f *FSM) ApplyBatch(logs []*raft.Log) []any {
 	if logs[len(logs)-1].Index <= position.Index {
 		return results
 	}
-	b := f.store.NewBatch()
 	s := f.state
-	s.batch = b
+	s.batch = f.store.NewBatch()
 	for i, l := range logs {
 		if l.Index <= position.Index {
 			continue
@@ -156,7 +155,7 @@ func (f *FSM) ApplyBatch(logs []*raft.Log) []any {
 	}
 	touched := append([]*queue(nil), s.dirty...)
 	s.flush()
-	b.Commit(position)
+	s.batch.Commit(position)
 	f.publishQueues(touched)
 	f.publish(position.Index)
 	return results
@@ -250,13 +249,5 @@ func (f *FSM) Snapshots() raft.SnapshotStore { return f.store.Snapshots() }
 
 // Store is the store below, for its counters.
 func (f *FSM) Store() *store.Store { return f.store }
-
-// readOnly stands in for a batch before the first entry, when only the due window may be filled.
-type readOnly struct{ *store.Reader }
-
-func (readOnly) Set([]byte, []byte)         { panic("write outside Apply") }
-func (readOnly) Add([]byte, []byte)         { panic("write outside Apply") }
-func (readOnly) Delete([]byte)              { panic("write outside Apply") }
-func (readOnly) DeleteRange([]byte, []byte) { panic("write outside Apply") }
 
 var _ raft.BatchingFSM = (*FSM)(nil)

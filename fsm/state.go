@@ -14,20 +14,10 @@ const (
 	maxWindowItems = 1_000_000
 )
 
-// batch is what apply functions do with the store. Storage errors do not come back from it: they end the process.
-type batch interface {
-	Get(key []byte) ([]byte, bool)
-	Set(key, value []byte)
-	Add(key, value []byte)
-	Delete(key []byte)
-	DeleteRange(start, end []byte)
-	Scan(lower, upper []byte, f func(key, value []byte) bool)
-}
-
 // state is the working copy of the small records and the windows over the large tables. Only raft's FSM goroutine uses
 // it. Everything in it can be read again from the store.
 type state struct {
-	batch batch // of the entries being applied
+	batch *store.Batch // of the entries being applied; between them an empty one, for reading
 
 	now    int64 // the greatest time that an entry carried, ms
 	nextID uint64
@@ -181,7 +171,7 @@ func (s *state) dropWindows() {
 func (s *state) decodeDelivery(key, value []byte) delivery {
 	d, ok := decodeDelivery(value)
 	if !ok {
-		s.corrupt(fmt.Errorf("delivery state under %q is damaged", key))
+		s.corrupt(fmt.Errorf("delivery state under %q is damaged", string(key)))
 	}
 	return d
 }

@@ -46,7 +46,7 @@ func (b *Batch) Get(key []byte) ([]byte, bool) {
 }
 
 func (b *Batch) read(r pebble.Reader, key []byte) ([]byte, bool) {
-	v, closer, err := r.Get(key)
+	v, closer, err := r.Get([]byte(string(key))) // a copy, so that callers' keys need no memory of their own
 	if errors.Is(err, pebble.ErrNotFound) {
 		return nil, false
 	}
