@@ -11,14 +11,14 @@ import (
 // applyEntry applies the commands of one log entry in order and returns one result for each.
 func (s *state) applyEntry(index uint64, data []byte) []*fsmpb.Result {
 	entry := &fsmpb.Entry{}
-	if err := decode(data, entry); err != nil {
+	if err := decodeShared(data, entry); err != nil {
 		s.corrupt(fmt.Errorf("log entry %d: %w", index, err))
 	}
 	s.advance(entry.NowMs)
 	results := make([]*fsmpb.Result, len(entry.Commands))
 	for i, data := range entry.Commands {
-		command := &fsmpb.Command{}
-		if err := decode(data, command); err != nil {
+		command, err := decodeCommand(data)
+		if err != nil {
 			s.corrupt(fmt.Errorf("command %d of log entry %d: %w", i, index, err))
 		}
 		results[i] = s.applyOnce(i, command)

@@ -11,15 +11,16 @@ func (s *state) applySendMessage(c *fsmpb.SendMessage) *fsmpb.Result {
 	if q == nil {
 		return queueNotFound()
 	}
-	sent := make([]*fsmpb.SentMessage, len(c.Messages))
+	sent, each := make([]*fsmpb.SentMessage, len(c.Messages)), make([]fsmpb.SentMessage, len(c.Messages))
 	for i, m := range c.Messages {
+		sent[i] = &each[i]
 		if q.length() >= q.rec.Settings.GetMaxLength() {
-			sent[i] = &fsmpb.SentMessage{Error: refuse(CodeQueueFull,
+			sent[i].Error = refuse(CodeQueueFull,
 				"The queue holds %d messages and its max_length is %d; receive and delete some, or raise max_length.",
-				q.length(), q.rec.Settings.GetMaxLength())}
+				q.length(), q.rec.Settings.GetMaxLength())
 			continue
 		}
-		sent[i] = &fsmpb.SentMessage{Sequence: s.push(q, m.Content, int64(m.DelayS)*1000)}
+		sent[i].Sequence = s.push(q, m.Content, int64(m.DelayS)*1000)
 	}
 	return &fsmpb.Result{Value: &fsmpb.Result_Send{Send: &fsmpb.SendResult{Queue: q.rec.Id, Messages: sent}}}
 }

@@ -16,5 +16,8 @@ go install google.golang.org/grpc/cmd/protoc-gen-go-grpc@v1.6.2 # has a version 
 module=module=github.com/fastqueue/fastqueue
 protoc --go_out="$out" --go_opt=$module --go-grpc_out="$out" --go-grpc_opt=$module \
   fsm/fsmpb/fsm.proto fsm/store/storepb/store.proto cluster/clusterpb/cluster.proto
-protoc --go-vtproto_out="$out" --go-vtproto_opt=$module,features=marshal+unmarshal+size \
-  fsm/fsmpb/fsm.proto cluster/clusterpb/cluster.proto # coding without reflection, where there is much of it
+vt() { # coding without reflection, where there is much of it
+  protoc --go-vtproto_out="$out" --go-vtproto_opt=$module,features="$1" "${@:2}"
+}
+vt marshal+unmarshal+size fsm/fsmpb/fsm.proto cluster/clusterpb/cluster.proto
+vt marshal+unmarshal+unmarshal_unsafe+size fsm/fsmpb/fsm.proto # the state machine reads log entries without copying them
