@@ -10,7 +10,8 @@ import (
 // layer is a set of writes over something that holds the keys already: another layer, or the engine.
 type layer struct {
 	places map[string]int32 // of keys in writes
-	writes []write          // in the order in which their keys came; the places of those that have gone are empty
+	writes []write          // mostly in the order in which their keys came; the places of those that have gone are empty
+	free   []int32          // places that are empty
 	bytes  int              // about what the writes take in memory
 	kept   int              // for how many at most there is room when the layer is emptied: to clear a map costs what it once held
 }
@@ -64,12 +65,15 @@ func (l *layer) merge(above *layer) {
 }
 
 func (l *layer) append(w write) {
-	if len(l.writes) > 1_000 && len(l.writes) > 2*len(l.places) {
-		l.tidy()
+	l.bytes += w.size()
+	if last := len(l.free) - 1; last >= 0 {
+		at := l.free[last]
+		l.free = l.free[:last]
+		l.places[w.key], l.writes[at] = at, w
+		return
 	}
 	l.places[w.key] = int32(len(l.writes))
 	l.writes = append(l.writes, w)
-	l.bytes += w.size()
 }
 
 // follow puts w where the layer has an older write of the same key.
@@ -79,6 +83,7 @@ func (l *layer) follow(at int32, w write) {
 	if w.deleted && old.added {
 		delete(l.places, old.key)
 		*old = write{}
+		l.free = append(l.free, at)
 		return
 	}
 	w.key, w.added = old.key, old.added
@@ -86,30 +91,22 @@ func (l *layer) follow(at int32, w write) {
 	l.bytes += w.size()
 }
 
-// tidy removes the places of what has gone.
-func (l *layer) tidy() {
-	l.writes = slices.DeleteFunc(l.writes, func(w write) bool { return w.key == "" })
-	for at, w := range l.writes {
-		l.places[w.key] = int32(at)
-	}
-}
-
 // passTo writes everything to a batch of the engine and empties the layer. The order is that of the keys: the engine's
 // memory table finds the place of a key that follows the last one at once. Inside a table keys mostly come in their order.
 func (l *layer) passTo(b *pebble.Batch) error {
-	var tables [256][]write
-	for _, w := range l.writes {
+	var tables [256][]int32 // places
+	for at, w := range l.writes {
 		if w.key != "" {
-			tables[w.key[0]] = append(tables[w.key[0]], w)
+			tables[w.key[0]] = append(tables[w.key[0]], int32(at))
 		}
 	}
-	byKey := func(a, b write) int { return cmp.Compare(a.key, b.key) }
+	byKey := func(a, b int32) int { return cmp.Compare(l.writes[a].key, l.writes[b].key) }
 	for _, table := range tables {
 		if !slices.IsSortedFunc(table, byKey) {
 			slices.SortFunc(table, byKey)
 		}
-		for _, w := range table {
-			if err := w.passTo(b); err != nil {
+		for _, at := range table {
+			if err := l.writes[at].passTo(b); err != nil {
 				return err
 			}
 		}
@@ -138,5 +135,5 @@ func (l *layer) empty() {
 		clear(l.writes)
 		l.writes = l.writes[:0]
 	}
-	l.bytes = 0
+	l.free, l.bytes = l.free[:0], 0
 }
