@@ -10,6 +10,8 @@ import (
 
 	raftboltdb "github.com/hashicorp/raft-boltdb/v2"
 	wal "github.com/hashicorp/raft-wal"
+	"github.com/hashicorp/raft-wal/fs"
+	"github.com/hashicorp/raft-wal/segment"
 	"go.etcd.io/bbolt"
 )
 
@@ -91,8 +93,10 @@ func openWAL(dir string, o Options) (backend, error) {
 	if err := mendTail(dir); err != nil {
 		return nil, err
 	}
-	if o.SegmentBytes == 0 {
-		return wal.Open(dir, wal.WithLogger(o.Logger))
+	size := o.SegmentBytes
+	if size == 0 {
+		size = wal.DefaultSegmentSize
 	}
-	return wal.Open(dir, wal.WithLogger(o.Logger), wal.WithSegmentSize(o.SegmentBytes))
+	files := segment.NewFiler(dir, segmentFiles{fs.New()})
+	return wal.Open(dir, wal.WithLogger(o.Logger), wal.WithSegmentSize(size), wal.WithSegmentFiler(files))
 }
