@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"google.golang.org/protobuf/proto"
-
 	"github.com/fastqueue/fastqueue/fsm"
 	"github.com/fastqueue/fastqueue/fsm/fsmpb"
 )
@@ -29,7 +27,7 @@ func (m *newMessage) encode(prefix string) (*fsmpb.NewMessage, error) {
 	if err != nil {
 		return nil, err
 	}
-	content, err := proto.Marshal(&fsmpb.Content{Body: m.Body, Attributes: m.Attributes})
+	content, err := (&fsmpb.Content{Body: m.Body, Attributes: m.Attributes}).MarshalVT() // decode has seen to its UTF-8
 	if err != nil {
 		return nil, fmt.Errorf("encode message: %w", err)
 	}
