@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -26,7 +27,7 @@ func TestDevRunsThreeNodesUntilInterrupted(t *testing.T) {
 	if code := dev.wait(); code != 0 {
 		t.Errorf("dev ended with code %d, want 0", code)
 	}
-	waitStopped(t, port)
+	waitStopped(t, port, dir)
 	entries, err := os.ReadDir(dir)
 	if err != nil || len(entries) < devTestNodes {
 		t.Errorf("data directory holds %v, %v; want a directory per node", entries, err)
@@ -48,11 +49,11 @@ func TestDevQuickStart(t *testing.T) {
 }
 
 func TestDevNodesEndWhenTheirParentIsKilled(t *testing.T) {
-	port := freeDevPort(t)
-	dev := startDev(t, port, t.TempDir())
+	port, dir := freeDevPort(t), t.TempDir()
+	dev := startDev(t, port, dir)
 	dev.signal(syscall.SIGKILL)
 	dev.wait()
-	waitStopped(t, port)
+	waitStopped(t, port, dir)
 }
 
 func TestDevDefaults(t *testing.T) {
@@ -67,7 +68,7 @@ func TestDevDefaults(t *testing.T) {
 // startDev runs dev and returns when all its nodes are ready and it has said how to reach them.
 func startDev(t *testing.T, port int, dir string) *process {
 	t.Helper()
-	t.Cleanup(func() { waitStopped(t, port) }) // its nodes end a moment after it, and write until then
+	t.Cleanup(func() { waitStopped(t, port, dir) }) // its nodes end a moment after it, and write until then
 	dev := startProcess(t, "dev", plainBinary(t), testEnv(), []string{"dev", "--data-dir", dir, "--port", strconv.Itoa(port)})
 	dev.says("curl")
 	for i := range devTestNodes {
@@ -106,17 +107,27 @@ func freeDevPort(t *testing.T) int {
 	return port
 }
 
-// waitStopped waits until nobody listens on dev's ports any more.
-func waitStopped(t *testing.T, port int) {
+// waitStopped waits until nobody listens on dev's ports any more and no node holds its directory: the lock of the log is the
+// last thing that a node gives back.
+func waitStopped(t *testing.T, port int, dir string) {
 	t.Helper()
 	for i := range devTestNodes {
 		must(t, nodes.Until(context.Background(), patience, fmt.Sprintf("node %d has stopped", i), func() error { // also after the test
 			if err := readyAt(t, port+i*devPortStep); !errors.Is(err, syscall.ECONNREFUSED) {
 				return fmt.Errorf("still there: %v", err)
 			}
-			return nil
+			return unlocked(filepath.Join(dir, fmt.Sprintf("node%d", i+1), "log", "LOCK"))
 		}))
 	}
+}
+
+// unlocked returns an error while a process holds the lock on a file.
+func unlocked(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB), f.Close())
 }
 
 // readyAt asks the node at a loopback port whether it is ready.
