@@ -26,10 +26,11 @@ func (f *countedFile) WriteAt(p []byte, offset int64) (int, error) {
 // TestASegmentIsWrittenAheadAndHoldsTheSame appends to a segment, closing it at times, and compares what it holds with what
 // a plain file would.
 func TestASegmentIsWrittenAheadAndHoldsTheSame(t *testing.T) {
+	const ahead = 4 << 10
 	rapid.Check(t, func(rt *rapid.T) {
 		dir := t.TempDir()
-		size := rapid.IntRange(1, 4*zeroedAhead).Draw(rt, "size")
-		files := segmentFiles{fs.New()}
+		size := rapid.IntRange(1, 4*ahead).Draw(rt, "size")
+		files := newSegmentFiles(fs.New(), ahead)
 		created, err := files.Create(dir, "segment", uint64(size))
 		if err != nil {
 			rt.Fatal(err)
@@ -53,7 +54,7 @@ func TestASegmentIsWrittenAheadAndHoldsTheSame(t *testing.T) {
 				file.WritableFile = counted
 				opened++
 			}
-			p := bytes.Repeat([]byte{byte(1 + opened)}, min(size-at, rapid.IntRange(1, zeroedAhead/2).Draw(rt, "bytes")))
+			p := bytes.Repeat([]byte{byte(1 + opened)}, min(size-at, rapid.IntRange(1, ahead/2).Draw(rt, "bytes")))
 			copy(want[at:], p)
 			written, zeroed := counted.written, file.zeroed
 			if n, err := file.WriteAt(p, int64(at)); err != nil || n != len(p) {
@@ -63,13 +64,13 @@ func TestASegmentIsWrittenAheadAndHoldsTheSame(t *testing.T) {
 			if more := counted.written - written; int64(at) <= zeroed && more != int64(len(p)) {
 				rt.Fatalf("%d bytes were written for %d whose blocks were written already", more, len(p))
 			}
-			if ahead := min(int64(at)+zeroedAhead, int64(size)); counted.end < int64(at) || int64(at) > zeroed && counted.end < ahead {
+			if least := min(int64(at)+ahead, int64(size)); counted.end < int64(at) || int64(at) > zeroed && counted.end < least {
 				rt.Fatalf("%d bytes of %d are appended, and only %d written", at, size, counted.end)
 			}
 			if got, err := os.ReadFile(filepath.Join(dir, "segment")); err != nil || !bytes.Equal(got, want) {
 				rt.Fatalf("after %d bytes the file of %d bytes is another one: %v", at, size, err)
 			}
-			if counted.end > int64(size) || counted.end > int64(at)+zeroedAhead {
+			if counted.end > int64(size) || counted.end > int64(at)+ahead {
 				rt.Fatalf("%d bytes of %d are appended, and %d written", at, size, counted.end)
 			}
 		}

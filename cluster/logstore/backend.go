@@ -97,6 +97,6 @@ func openWAL(dir string, o Options) (backend, error) {
 	if size == 0 {
 		size = wal.DefaultSegmentSize
 	}
-	files := segment.NewFiler(dir, segmentFiles{fs.New()})
+	files := segment.NewFiler(dir, newSegmentFiles(fs.New(), zeroedAhead))
 	return wal.Open(dir, wal.WithLogger(o.Logger), wal.WithSegmentSize(size), wal.WithSegmentFiler(files))
 }

@@ -178,7 +178,7 @@ func TestWALLosesNothingInACrash(t *testing.T) {
 	c := &crashes{t: t, kind: WAL, rng: rand.New(rand.NewPCG(9, 10))}
 	vfs := &crashFS{FS: fs.New(), crashes: c, dir: dir, files: map[string]*crashFile{}}
 	c.allowed = []string{""}
-	b, err := wal.Open(dir, wal.WithSegmentFiler(segment.NewFiler(dir, segmentFiles{vfs})), wal.WithMetaStore(&crashMeta{fs: vfs}),
+	b, err := wal.Open(dir, wal.WithSegmentFiler(segment.NewFiler(dir, newSegmentFiles(vfs, crashSegment/4))), wal.WithMetaStore(&crashMeta{fs: vfs}),
 		wal.WithSegmentSize(crashSegment), wal.WithLogger(hclog.NewNullLogger()))
 	if err != nil {
 		t.Fatal(err)
