@@ -121,9 +121,12 @@ func waitStopped(t *testing.T, port int, dir string) {
 	}
 }
 
-// unlocked returns an error while a process holds the lock on a file.
+// unlocked returns an error while a process holds the lock on a file, if there is one.
 func unlocked(path string) error {
 	f, err := os.Open(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
