@@ -38,7 +38,8 @@ func decode(b []byte, m message) error {
 	return proto.Unmarshal(b, m)
 }
 
-// decodeShared is decode whose strings and bytes are those of b, so that they last as long as anything keeps one of them.
+// decodeShared is decode whose strings and bytes are parts of b, which must not change: whatever keeps one of them keeps all
+// of b.
 func decodeShared(b []byte, m message) error {
 	if m.UnmarshalVTUnsafe(b) == nil {
 		return nil
@@ -83,6 +84,6 @@ func (s *state) encode(m message) []byte {
 // decode reads a record that this package wrote.
 func (s *state) decode(key, value []byte, m message) {
 	if err := decode(value, m); err != nil {
-		s.corrupt(fmt.Errorf("record under %q: %w", string(key), err))
+		s.corrupt(fmt.Errorf("record under %q: %w", string(key), err)) // a copy: see Batch.read
 	}
 }

@@ -171,7 +171,7 @@ func (s *state) dropWindows() {
 func (s *state) decodeDelivery(key, value []byte) delivery {
 	d, ok := decodeDelivery(value)
 	if !ok {
-		s.corrupt(fmt.Errorf("delivery state under %q is damaged", string(key)))
+		s.corrupt(fmt.Errorf("delivery state under %q is damaged", string(key))) // a copy: see Batch.read
 	}
 	return d
 }

@@ -20,4 +20,4 @@ vt() { # coding without reflection, where there is much of it
   protoc --go-vtproto_out="$out" --go-vtproto_opt=$module,features="$1" "${@:2}"
 }
 vt marshal+unmarshal+size fsm/fsmpb/fsm.proto cluster/clusterpb/cluster.proto
-vt marshal+unmarshal+unmarshal_unsafe+size fsm/fsmpb/fsm.proto # the state machine reads log entries without copying them
+vt marshal+unmarshal+unmarshal_unsafe+size fsm/fsmpb/fsm.proto # again: the state machine reads log entries without copying them

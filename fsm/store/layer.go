@@ -129,7 +129,7 @@ func (w *write) passTo(b *pebble.Batch) error {
 
 func (l *layer) empty() {
 	if cap(l.writes) > l.kept {
-		l.places, l.writes = map[string]int32{}, nil
+		l.places, l.writes, l.free = map[string]int32{}, nil, nil
 	} else {
 		clear(l.places)
 		clear(l.writes)

@@ -52,7 +52,7 @@ func (y *young) pass(db *pebble.DB, then func()) error {
 	y.mu.Lock()
 	defer y.mu.Unlock()
 	if y.position.Index != y.passed.Index {
-		b := db.NewBatch(pebble.WithInitialSizeBytes(y.writes.bytes), pebble.WithMaxRetainedSizeBytes(2*maxYoungBytes))
+		b := db.NewBatchWithSize(y.writes.bytes, pebble.WithMaxRetainedSizeBytes(2*maxYoungBytes))
 		if err := y.writes.passTo(b); err != nil {
 			return err
 		}
